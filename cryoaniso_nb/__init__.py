@@ -1,0 +1,1 @@
+"""Jupyter toolkit for the anisotropy of cryo-EM maps."""

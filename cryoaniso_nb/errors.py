@@ -1,0 +1,46 @@
+"""Errors of the package: each message is one sentence for the person at the keyboard."""
+
+from __future__ import annotations
+
+__all__ = [
+    "Cancelled",
+    "CryoAnisoError",
+    "MapError",
+    "ModelError",
+    "OutputError",
+    "PosesError",
+    "ResultError",
+    "SettingsError",
+]
+
+
+class CryoAnisoError(ValueError):
+    """Base of every error that a user can cause and mend."""
+
+
+class MapError(CryoAnisoError):
+    """A map or mask can't be read, or doesn't fit the others."""
+
+
+class SettingsError(CryoAnisoError):
+    """A setting is outside what makes sense, or doesn't fit another one."""
+
+
+class OutputError(CryoAnisoError):
+    """Something can't be written where it was asked to go."""
+
+
+class ResultError(CryoAnisoError):
+    """A result lacks what was asked of it, or its file can't be read."""
+
+
+class ModelError(CryoAnisoError):
+    """An atomic model can't be read, or doesn't fit the map."""
+
+
+class PosesError(CryoAnisoError):
+    """A poses file can't be read, or holds no usable angles."""
+
+
+class Cancelled(CryoAnisoError):
+    """The run was stopped on request; nothing is wrong."""
