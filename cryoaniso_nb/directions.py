@@ -18,9 +18,10 @@ LEVELS = (6, 21, 81, 321, 1281, 5121)
 
 def _half(points: Floats) -> Floats:
     """The point of each antipodal pair with z > 0 (on the equator: azimuth in [0, 180))."""
-    x, y, z = (np.where(np.abs(c) < 1e-12, 0.0, c) for c in points.T)
+    clean = np.where(np.abs(points) < 1e-12, 0.0, points)
+    x, y, z = clean.T
     flip = (z < 0) | ((z == 0) & ((y < 0) | ((y == 0) & (x < 0))))
-    return np.where(flip[:, None], -points, points) + 0.0
+    return np.where(flip[:, None], -clean, clean) + 0.0
 
 
 def _icosahedron() -> tuple[Floats, NDArray[np.int64]]:
