@@ -1,0 +1,1 @@
+"""Measures of anisotropy: pure functions of results, one measure a file."""

@@ -1,0 +1,67 @@
+"""Global and directional FSC from sums of products."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..results import GlobalFSC
+from .crossing import first_crossing
+
+__all__ = ["correlation", "global_fsc"]
+
+Floats = NDArray[np.float64]
+
+
+def correlation(xy: Floats, xx: Floats, yy: Floats) -> Floats:
+    """FSC from sums: xy / sqrt(xx yy), within -1 to 1 (paper, eq. 1).
+
+    Parameters
+    ----------
+    xy, xx, yy : ndarray
+        Sums of Re X*Y, abs(X)^2, abs(Y)^2, of any one shape.
+
+    Returns
+    -------
+    ndarray
+        NaN where a sum of squares is 0: nothing was measured there.
+
+    Examples
+    --------
+    >>> correlation(np.array([1.0]), np.array([2.0]), np.array([2.0])).tolist()
+    [0.5]
+    """
+    power = xx * yy
+    value = np.divide(xy, np.sqrt(power), out=np.full(np.shape(power), np.nan), where=power > 0)
+    return np.clip(value, -1.0, 1.0)
+
+
+def global_fsc(frequency: Floats, sums: Floats, unmasked: Floats) -> GlobalFSC:
+    """FSC of whole shells.
+
+    Parameters
+    ----------
+    frequency : ndarray, shape (S,)
+        1/Å, shells 1 to Nyquist.
+    sums, unmasked : ndarray, shape (3, S + 1)
+        Sums over shells 0 to Nyquist, with and without the mask.
+
+    Returns
+    -------
+    GlobalFSC
+        Both curves and the crossings of the masked one at 0.143 and 0.5.
+
+    Examples
+    --------
+    >>> sums = np.array([[0, 9.0, 5.0], [0, 10.0, 10.0], [0, 10.0, 10.0]])
+    >>> global_fsc(np.array([0.1, 0.2]), sums, sums).fsc.tolist()
+    [0.9, 0.5]
+    """
+    fsc = correlation(*sums[:, 1:])
+    return GlobalFSC(
+        frequency=frequency,
+        fsc=fsc,
+        fsc_unmasked=correlation(*unmasked[:, 1:]),
+        at_143=first_crossing(frequency, fsc, 0.143),
+        at_500=first_crossing(frequency, fsc, 0.5),
+    )
