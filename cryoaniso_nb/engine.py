@@ -334,7 +334,9 @@ def _reduce_shells(pieces: Sequence[Pair], start: int, box: Box) -> Floats:
     return sums
 
 
-def _reduce_exact(pieces: Sequence[Pair], start: int, box: Box, axes: Floats, half_angle: float) -> tuple[Floats, Floats]:
+def _reduce_exact(
+    pieces: Sequence[Pair], start: int, box: Box, axes: Floats, half_angle: float, limit: float
+) -> tuple[Floats, Floats]:
     """Exact cone sums of the rows from `start` on, and their sums over whole shells."""
     z, y, x = coordinates(box)
     weight = hermitian_weights(box) / 2
@@ -346,7 +348,7 @@ def _reduce_exact(pieces: Sequence[Pair], start: int, box: Box, axes: Floats, ha
         kx, ky, kz = x[None, None, :], rows[None, :, None], z[:, None, None]
         radius = np.sqrt(kz**2 + ky**2 + kx**2)
         shell = np.floor(radius + 0.5).astype(np.int64)
-        counted = (shell <= last).nonzero()
+        counted = ((shell <= last) & (radius <= limit)).nonzero()
         products = _products(first[counted], second[counted]) * weight[counted[2]]
         for row, product in zip(sums, products, strict=True):
             row += 2 * np.bincount(shell[counted], product, last + 1)
@@ -417,14 +419,14 @@ def nodes_for(cone_half_angle: float) -> int:
     Returns
     -------
     int
-        49 for 12 degrees and more, finer in proportion below.
+        49 for 10 degrees and more, finer in proportion below.
 
     Examples
     --------
     >>> nodes_for(17.0)
     49
     """
-    return max(49, 2 * int(np.ceil(48 * 12.0 / cone_half_angle / 2)) + 1)
+    return max(49, 2 * int(np.ceil(48 * 10.0 / cone_half_angle / 2)) + 1)
 
 
 def smallest_cone(nodes_per_face: int) -> float:
@@ -443,9 +445,9 @@ def smallest_cone(nodes_per_face: int) -> float:
     Examples
     --------
     >>> smallest_cone(49)
-    12.0
+    10.0
     """
-    return 48 * 12.0 / (nodes_per_face - 1)
+    return 48 * 10.0 / (nodes_per_face - 1)
 
 
 def accumulate(
@@ -723,6 +725,7 @@ def accumulate_exact(
     axes: Floats,
     cone_half_angle: float,
     *,
+    beyond_nyquist: bool = True,
     scheduler: Scheduler = "threads",
     progress: Progress | None = None,
     cancel: threading.Event | None = None,
@@ -737,6 +740,9 @@ def accumulate_exact(
         Unit vectors (x, y, z).
     cone_half_angle : float
         Degrees.
+    beyond_nyquist : bool
+        Whether the last shell keeps its coefficients between Nyquist and half a shell
+        more; the paper's program leaves them out.
     scheduler : str or distributed.Client
         'threads', 'synchronous', an address, or a client.
     progress : callable, optional
@@ -766,7 +772,9 @@ def accumulate_exact(
     """
     half_angle = float(np.deg2rad(cone_half_angle))
     common: dict[str, Any] = {"dtype": np.float64, "scheduler": scheduler, "progress": progress, "cancel": cancel}
-    cones, sums = _reduce_volumes(maps, _reduce_exact, (np.array(axes), half_angle), stage="summing voxels", **common)
+    limit = np.inf if beyond_nyquist else max(maps.half1.shape) / 2
+    arguments = (np.array(axes), half_angle, limit)
+    cones, sums = _reduce_volumes(maps, _reduce_exact, arguments, stage="summing voxels", **common)
     _check_power(sums, "with the mask" if maps.mask is not None else "")
     unmasked = sums
     if maps.mask is not None:
