@@ -226,7 +226,9 @@ def _amplitudes(box: Box, ssnr: Ssnr) -> Any:
         direction = k / np.maximum(radius, 1e-12)[:, None]
         a2 = np.asarray(ssnr(shell, direction), dtype=np.float64)
         if a2.shape != shell.shape:
-            raise SettingsError(f"ssnr gave an array of shape {a2.shape} for {shell.size} coefficients; return one a^2 each.")
+            raise SettingsError(
+                f"ssnr gave an array of shape {a2.shape} for {shell.size} coefficients; return one a^2 each."
+            )
         measured = a2[(shell > 0) & (shell <= n_shells(box))]
         if not (np.isfinite(measured).all() and (measured >= 0).all()):
             raise SettingsError("ssnr gave negative, infinite or NaN values; a^2 must be 0 or more.")
@@ -329,7 +331,9 @@ def expected_histogram(box: Box, voxel_size: float, ssnr: Ssnr, nodes_per_face: 
     )
 
 
-def truth_of(box: Box, voxel_size: float, ssnr: Ssnr, *, cone_half_angle: float = CONE, threshold: float = THRESHOLD) -> Truth:
+def truth_of(
+    box: Box, voxel_size: float, ssnr: Ssnr, *, cone_half_angle: float = CONE, threshold: float = THRESHOLD
+) -> Truth:
     """What is known of simulated half maps.
 
     Parameters
@@ -366,7 +370,9 @@ def truth_of(box: Box, voxel_size: float, ssnr: Ssnr, *, cone_half_angle: float 
     chance = pass_probability(dfsc, sums.n_eff, threshold)
     measured = np.isfinite(chance)
     total = areas @ measured
-    expected = np.divide(areas @ np.where(measured, chance, 0.0), total, out=np.full(total.shape, np.nan), where=total > 0)
+    expected = np.divide(
+        areas @ np.where(measured, chance, 0.0), total, out=np.full(total.shape, np.nan), where=total > 0
+    )
     crossing = first_crossings(frequency, dfsc, threshold, start=SEARCH_START)[0]
     return Truth(
         frequency=frequency,

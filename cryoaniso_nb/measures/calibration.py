@@ -1,0 +1,300 @@
+"""Calibrated Bingham test: p-values against isotropic half maps of the same FSC, box, mask and cone.
+
+For the analysis: ``kernel = mask_kernel(maps.mask)`` is kept in the result (`MaskKernel`);
+``calibrate(dfsc, fso, bingham, global_fsc, settings, n=, seed=, mask=kernel, rotations=,
+symmetry=, nodes_per_face=, scheduler=, progress=, cancel=) -> Calibration``;
+``calibrated_bingham(bingham, fso, calibration) -> Bingham`` with `calibrated` and its range.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..engine import Progress
+from ..errors import SettingsError
+from ..results import FSO, Bingham, DirectionalFSC, GlobalFSC, Result, Settings
+from .bingham import anisotropic_range, statistic
+from .fso import zone_shells
+from .noisefields import MaskKernel, NoisePlan, ShellNoise, for_each_shell
+
+__all__ = ["Calibration", "calibrate", "calibrated_bingham", "monte_carlo_p", "tested_shells"]
+
+Floats = NDArray[np.float64]
+
+MARGIN = 4  # shells tested on either side of the transition zone
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Calibration(Result):
+    """Monte Carlo null of the Bingham test.
+
+    Attributes
+    ----------
+    frequency : ndarray, shape (S,)
+        1/Å, shells 1 to Nyquist.
+    p_value : ndarray, shape (S,)
+        Share of isotropic half maps with as large a statistic: small means anisotropic. NaN
+        in shells that weren't tested, far from the transition zone.
+    null_median, null_high : ndarray, shape (S,)
+        Median and 95 % point of the statistic on isotropic half maps.
+    map_p_value : float
+        One test of the whole map, corrected for its many shells; NaN when FSO never falls to 0.9.
+    map_shell : int
+        The shell where the statistic stands out most; 0 if there is none.
+    n, seed : int
+        Number of replicates, and their seed.
+    masked : bool
+        Whether the replicates were drawn through the mask.
+    symmetry : str
+        Point group of the replicates.
+    """
+
+    frequency: Floats
+    p_value: Floats
+    null_median: Floats
+    null_high: Floats
+    map_p_value: float
+    map_shell: int
+    n: int
+    seed: int
+    masked: bool = False
+    symmetry: str = "C1"
+
+
+def tested_shells(curve: FSO) -> tuple[int, ...]:
+    """Shells that the calibration covers: the transition zone and some beside it.
+
+    Parameters
+    ----------
+    curve : FSO
+        Its zone may be a step, or reach past Nyquist.
+
+    Returns
+    -------
+    tuple of int
+        Shell numbers; empty when FSO never falls to 0.9.
+
+    Examples
+    --------
+    >>> from cryoaniso_nb.measures.fso import transition_zone
+    >>> f = np.arange(1, 21) / 20
+    >>> occupancy = np.where(f < 0.6, 1.0, 0.0)
+    >>> onset, end = transition_zone(f, occupancy)
+    >>> tested_shells(FSO(frequency=f, occupancy=occupancy, threshold=0.143, onset=onset, middle=onset, end=end))
+    (7, 8, 9, 10, 11, 12, 13, 14, 15, 16)
+    """
+    zone = zone_shells(curve)
+    if zone.start >= zone.stop:
+        return ()
+    margin = max(MARGIN, (zone.stop - zone.start) // 4)
+    return tuple(range(max(1, zone.start + 1 - margin), min(curve.frequency.size, zone.stop + margin) + 1))
+
+
+def monte_carlo_p(value: Floats, null: Floats) -> Floats:
+    """Monte Carlo p-value (1 + #{null >= value}) / (1 + n); ties count against the value.
+
+    Parameters
+    ----------
+    value : ndarray, shape (...)
+        Observed statistics; NaN gives NaN.
+    null : ndarray, shape (..., n)
+        Statistics of the replicates, NaN ones are left out.
+
+    Returns
+    -------
+    ndarray, shape (...)
+        Between 1/(1 + n) and 1.
+
+    Examples
+    --------
+    >>> monte_carlo_p(np.array([3.0, 0.0]), np.array([[1.0, 2.0, 3.0], [1.0, 2.0, 3.0]])).tolist()
+    [0.5, 1.0]
+    """
+    usable = np.isfinite(null)
+    # equal sums in another order may differ in their last digits
+    reached = usable & (null >= value[..., None] - 1e-9 * np.maximum(1.0, np.abs(value[..., None])))
+    p = (1 + reached.sum(axis=-1)) / (1 + usable.sum(axis=-1))
+    return np.asarray(np.where(np.isfinite(value) & usable.any(axis=-1), p, np.nan))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Statistic:
+    """Bingham statistic and occupancy of every isotropic replicate of a shell."""
+
+    axes: Floats
+    areas: Floats
+    threshold: float
+    fsc: dict[int, float]
+
+    def __call__(self, noise: ShellNoise) -> tuple[Floats, Floats]:
+        values = noise.isotropic_fsc(self.fsc[noise.shell])
+        passing = values >= self.threshold
+        occupancy = self.areas @ passing
+        return np.where(np.isfinite(values).all(axis=0), statistic(self.axes, passing), np.nan), occupancy
+
+
+def calibrate(
+    dfsc: DirectionalFSC,
+    curve: FSO,
+    bingham: Bingham,
+    global_fsc: GlobalFSC,
+    settings: Settings,
+    *,
+    n: int = 199,
+    seed: int = 0,
+    mask: MaskKernel | None = None,
+    rotations: Floats | None = None,
+    symmetry: str = "C1",
+    nodes_per_face: int = 49,
+    scheduler: Any = "threads",
+    progress: Progress | None = None,
+    cancel: threading.Event | None = None,
+) -> Calibration:
+    """Draw isotropic half maps shell by shell and compare their Bingham statistic.
+
+    Parameters
+    ----------
+    dfsc : DirectionalFSC
+        Of the maps, all axes done.
+    curve : FSO
+        Its threshold and transition zone.
+    bingham : Bingham
+        The observed statistic.
+    global_fsc : GlobalFSC
+        Each replicate has exactly this FSC in every shell.
+    settings : Settings
+        Box and cone.
+    n : int
+        Number of replicates.
+    seed : int
+        Of the random numbers.
+    mask : MaskKernel, optional
+        Of the mask that the maps were multiplied with.
+    rotations : ndarray, shape (G, 3, 3), optional
+        Point group of the maps, acting on (x, y, z).
+    symmetry : str
+        Its name.
+    nodes_per_face : int
+        Fineness of the direction nodes.
+    scheduler : str or distributed.Client
+        'threads', 'synchronous', an address, or a client.
+    progress : callable, optional
+        Called with (stage, done, total).
+    cancel : threading.Event, optional
+        Set it to stop.
+
+    Returns
+    -------
+    Calibration
+        p-values of the shells in and near the transition zone, and of the whole map.
+
+    Raises
+    ------
+    SettingsError
+        When `n` is under 19, too few for a p-value of 0.05.
+    Cancelled
+        When `cancel` was set.
+
+    Examples
+    --------
+    >>> import cryoaniso_nb as ca
+    >>> from cryoaniso_nb.measures.calibration import calibrate
+    >>> r = ca.analyze(ca.simulate_half_maps(box=32, preset="missing-cone", seed=0))
+    >>> test = calibrate(r.dfsc, r.fso, r.bingham, r.global_fsc, r.settings, n=99)
+    >>> test.map_p_value < 0.05
+    True
+    """
+    if n < 19:
+        raise SettingsError(f"The calibration has {n} replicates, but it takes at least 19 to reach p = 0.05.")
+    shells = tuple(s for s in tested_shells(curve) if np.isfinite(global_fsc.fsc[s - 1]))
+    plan = NoisePlan(
+        box=settings.box,
+        axes=dfsc.axes,
+        cone_half_angle=settings.cone_half_angle,
+        shells=shells,
+        replicates=n,
+        seed=seed,
+        mask=mask,
+        rotations=rotations,
+        nodes_per_face=nodes_per_face,
+    )
+    reduce = _Statistic(
+        dfsc.axes, dfsc.areas, curve.threshold, {s: float(np.clip(global_fsc.fsc[s - 1], -1, 1)) for s in shells}
+    )
+    drawn = for_each_shell(
+        plan, reduce, stage="calibrating", scheduler=scheduler, progress=progress, cancel=cancel
+    )
+    blank = np.full(dfsc.frequency.size, np.nan)
+    p_value, median, high = blank.copy(), blank.copy(), blank.copy()
+    map_p, map_shell = float("nan"), 0
+    if shells:
+        place = np.array(shells) - 1
+        null = np.stack([b for b, _ in drawn])
+        p_value[place] = monte_carlo_p(bingham.statistic[place], null)
+        usable = np.isfinite(null).any(axis=1)
+        median[place[usable]] = np.nanmedian(null[usable], axis=1)
+        high[place[usable]] = np.nanquantile(null[usable], 0.95, axis=1)
+        map_p, map_shell = _map_test(curve, bingham.statistic, place, null)
+    return Calibration(
+        frequency=dfsc.frequency,
+        p_value=p_value,
+        null_median=median,
+        null_high=high,
+        map_p_value=map_p,
+        map_shell=map_shell,
+        n=n,
+        seed=seed,
+        masked=mask is not None,
+        symmetry=symmetry,
+    )
+
+
+def _map_test(curve: FSO, statistic: Floats, place: NDArray[np.int64], null: Floats) -> tuple[float, int]:
+    """p-value of the largest statistic in the zone, each shell's divided by its mean."""
+    zone = zone_shells(curve)
+    inside = (place >= zone.start) & (place < zone.stop) & np.isfinite(statistic[place]) & np.isfinite(null).all(axis=1)
+    if not inside.any():
+        return float("nan"), 0
+    every = np.column_stack([statistic[place[inside]], null[inside]])
+    mean = every.mean(axis=1, keepdims=True)
+    ratio = np.divide(every, mean, out=np.zeros_like(every), where=mean > 0)
+    top = ratio.max(axis=0)
+    shell = int(place[inside][np.argmax(ratio[:, 0])]) + 1
+    return float(monte_carlo_p(top[:1], top[None, 1:])[0]), shell if top[0] > 0 else 0
+
+
+def calibrated_bingham(bingham: Bingham, curve: FSO, calibration: Calibration) -> Bingham:
+    """The Bingham test with its calibrated curve and range.
+
+    Parameters
+    ----------
+    bingham : Bingham
+        Without them.
+    curve : FSO
+        Whose transition zone the range must overlap.
+    calibration : Calibration
+        Of the same maps.
+
+    Returns
+    -------
+    Bingham
+        `calibrated` is the p-value a shell, ``range("calibrated")`` the shells below 0.05.
+
+    Examples
+    --------
+    >>> import cryoaniso_nb as ca
+    >>> from cryoaniso_nb.measures.calibration import calibrate
+    >>> r = ca.analyze(ca.simulate_half_maps(box=32, preset="missing-cone", seed=0))
+    >>> test = calibrate(r.dfsc, r.fso, r.bingham, r.global_fsc, r.settings, n=99)
+    >>> low, high = calibrated_bingham(r.bingham, r.fso, test).range("calibrated")
+    >>> low > high
+    True
+    """
+    with np.errstate(invalid="ignore"):
+        found = anisotropic_range(curve, calibration.p_value < bingham.significance)
+    return bingham.replace(calibrated=calibration.p_value, ranges={**bingham.ranges, "calibrated": found})

@@ -1,0 +1,427 @@
+"""Noise on the shells of a box, as cones see it: the source of every null and band.
+
+K independent noise fields F_i are drawn on the lattice of a shell, through the mask if there
+is one. What cones need of any pair of half maps made of them are the sums of Re F_i* F_j:
+K fields give K (K - 1)/2 pairs whose cross products are uncorrelated, so that 21 fields serve
+for 199 replicates (`docs/statistics.md` shows that pairs do as well as separate draws).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, TypeVar
+
+import numpy as np
+import scipy.fft
+from numpy.typing import NDArray
+
+from ..directions import cube_nodes
+from ..engine import Progress, map_tasks
+from ..fourier import Box, coordinates, first_dense_shell, n_shells
+from ..kernels_null import spread_products
+from ..results import Result
+
+__all__ = ["MaskKernel", "NoisePlan", "ShellNoise", "cone_weights", "for_each_shell", "mask_kernel", "shell_lattice"]
+
+Floats = NDArray[np.float64]
+Singles = NDArray[np.float32]
+_Value = TypeVar("_Value")
+
+KERNEL_SIDE = 32  # coefficients of the mask's transform kept along each axis
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class MaskKernel(Result):
+    """What the null needs of a mask: it correlates neighbouring coefficients.
+
+    Attributes
+    ----------
+    box : tuple of int
+        Voxels of the maps along (z, y, x).
+    mask : ndarray of float32
+        The mask at the resolution of the lowest 32 coefficients along each axis.
+    volume_ratio : float
+        v = (sum m^2)^2 / (N sum m^4), the share of the box that the mask leaves.
+    """
+
+    box: Box
+    mask: Singles
+    volume_ratio: float
+
+
+def mask_kernel(mask: NDArray[Any] | None) -> MaskKernel | None:
+    """Reduce a mask to its low-frequency part.
+
+    Parameters
+    ----------
+    mask : ndarray, shape (z, y, x), or None
+        Soft mask, 0 to 1.
+
+    Returns
+    -------
+    MaskKernel or None
+        None without a mask.
+
+    Examples
+    --------
+    >>> mask_kernel(np.ones((64, 64, 64), dtype=np.float32)).volume_ratio
+    1.0
+    """
+    if mask is None:
+        return None
+    box: Box = mask.shape  # type: ignore[assignment]
+    spectrum = scipy.fft.rfftn(np.asarray(mask, dtype=np.float32), workers=-1)
+    small: Box = tuple(min(side, KERNEL_SIDE) for side in box)  # type: ignore[assignment]
+    part = _resized(spectrum, box, small)
+    reduced = scipy.fft.irfftn(part, s=small) * (np.prod(small) / np.prod(box))
+    square = np.square(mask, dtype=np.float64)
+    ratio = float(square.sum() ** 2 / (square.size * np.square(square).sum()))
+    return MaskKernel(box=box, mask=reduced.astype(np.float32), volume_ratio=ratio)
+
+
+def _resized(spectrum: NDArray[Any], box: Box, target: Box) -> NDArray[Any]:
+    """The common low frequencies of an rfft lattice on one of another size."""
+    result = np.zeros((target[0], target[1], target[2] // 2 + 1), dtype=spectrum.dtype)
+    rows = []
+    for old, new in zip(box[:2], target[:2], strict=True):
+        reach = min(old, new) // 2 if old != new else old  # leaves the smaller one's Nyquist out
+        k = np.arange(-(reach - 1), reach) if old != new else np.arange(old)
+        rows.append(k)
+    columns = np.arange(min(box[2], target[2]) // 2 + (box[2] == target[2]))
+    (z, y), x = rows, columns
+    result[np.ix_(z % target[0], y % target[1], x)] = spectrum[np.ix_(z % box[0], y % box[1], x)]
+    return result
+
+
+@lru_cache(maxsize=1)
+def _full_mask(kernel: MaskKernel) -> Singles:
+    """The mask on the maps' grid again, without its high frequencies."""
+    small: Box = kernel.mask.shape  # type: ignore[assignment]
+    spectrum = _resized(scipy.fft.rfftn(kernel.mask), small, kernel.box)
+    full: Singles = scipy.fft.irfftn(spectrum, s=kernel.box, workers=-1)
+    full *= np.float32(np.prod(kernel.box) / np.prod(small))
+    return full
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NoisePlan:
+    """What noise to draw, and the cones that look at it.
+
+    Attributes
+    ----------
+    box : tuple of int
+        Voxels along (z, y, x).
+    axes : ndarray, shape (A, 3)
+        Cone axes.
+    cone_half_angle : float
+        Degrees.
+    shells : tuple of int
+        Shells to draw.
+    replicates : int
+        Number of pairs of fields, n.
+    seed : int
+        Of the random numbers: a shell's noise depends on it and on the shell alone.
+    mask : MaskKernel or None
+        Draw the noise through this mask.
+    rotations : ndarray, shape (G, 3, 3), or None
+        Point group of the maps: the noise has its symmetry.
+    nodes_per_face : int
+        Fineness of the direction nodes.
+    """
+
+    box: Box
+    axes: Floats
+    cone_half_angle: float
+    shells: tuple[int, ...]
+    replicates: int
+    seed: int = 0
+    mask: MaskKernel | None = None
+    rotations: Floats | None = None
+    nodes_per_face: int = 49
+
+    @property
+    def fields(self) -> int:
+        """Number of fields K with K (K - 1)/2 >= n."""
+        return max(2, int(np.ceil((1 + np.sqrt(1 + 8 * self.replicates)) / 2)))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ShellNoise:
+    """Cone sums of the noise in one shell, for n pairs (first, second) of K fields.
+
+    Attributes
+    ----------
+    shell : int
+        Which shell.
+    power : ndarray, shape (A, K)
+        Sums of abs(F_i)^2 over each axis's cone.
+    cross : ndarray, shape (A, n)
+        Sums of Re F_i* F_j.
+    first, second : ndarray of int, shape (n,)
+        Fields i and j of each pair.
+    whole_power : ndarray, shape (K,)
+        The same over the whole shell.
+    whole_cross : ndarray, shape (n,)
+        The same over the whole shell.
+    """
+
+    shell: int
+    power: Floats
+    cross: Floats
+    first: NDArray[np.int64]
+    second: NDArray[np.int64]
+    whole_power: Floats
+    whole_cross: Floats
+
+    def noise_fsc(self) -> Floats:
+        """dFSC of pure noise in each cone, shape (A, n)."""
+        power = self.power[:, self.first] * self.power[:, self.second]
+        return np.divide(self.cross, np.sqrt(power), out=np.full(power.shape, np.nan), where=power > 0)
+
+    def isotropic_fsc(self, fsc: float) -> Floats:
+        """dFSC of isotropic half maps whose FSC over the whole shell is exactly `fsc`.
+
+        X = F_i and Y = fsc F_i + sqrt(1 - fsc^2) F_j, each of unit power over the shell, where
+        F_j is first made orthogonal to F_i: the null is conditional on the measured FSC.
+
+        Parameters
+        ----------
+        fsc : float
+            Global FSC of the shell, -1 to 1.
+
+        Returns
+        -------
+        ndarray, shape (A, n)
+            NaN in empty cones.
+        """
+        rest = np.sqrt(max(0.0, 1 - fsc**2))
+        gi, gj, gij = self.whole_power[self.first], self.whole_power[self.second], self.whole_cross
+        slope = gij / gi
+        norm = gj - gij * slope
+        di, dj = self.power[:, self.first], self.power[:, self.second]
+        xx = di / gi
+        mixed = (self.cross - slope * di) / np.sqrt(gi * norm)
+        other = (dj - 2 * slope * self.cross + slope**2 * di) / norm
+        xy = fsc * xx + rest * mixed
+        power = xx * (fsc**2 * xx + 2 * fsc * rest * mixed + rest**2 * other)
+        return np.divide(xy, np.sqrt(np.maximum(power, 0)), out=np.full(power.shape, np.nan), where=power > 0)
+
+
+def shell_lattice(box: Box, shells: tuple[int, ...]) -> tuple[NDArray[np.int32], Singles, NDArray[np.int32]]:
+    """One coefficient per Friedel pair of some shells.
+
+    Parameters
+    ----------
+    box : tuple of int
+        Voxels along (z, y, x).
+    shells : tuple of int
+        Which shells.
+
+    Returns
+    -------
+    tuple of ndarray
+        Index into the flattened rfft lattice (M,), frequency (x, y, z) in units of
+        1/(longest side) (M, 3), and shell (M,); sorted by shell.
+
+    Examples
+    --------
+    >>> index, k, shell = shell_lattice((32, 32, 32), (5, 6))
+    >>> len(index), int((shell == 5).sum())
+    (378, 161)
+    """
+    z, y, x = coordinates(box)
+    wanted = np.zeros(int(2 * n_shells(box)) + 2, dtype=bool)
+    wanted[list(shells)] = True
+    high = max(shells) + 0.5
+    columns = x[x < high]
+    found_index, found_k, found_shell = [], [], []
+    for iz, kz in enumerate(z):
+        if abs(kz) >= high:
+            continue
+        shell = np.floor(np.sqrt(kz**2 + y[:, None] ** 2 + columns**2) + 0.5).astype(np.int32)
+        keep = wanted[np.minimum(shell, wanted.size - 1)]
+        keep[:, 0] &= (y > 0) | ((y == 0) & (kz > 0)) | ((2 * np.abs(y) == max(box)) & (kz >= 0))
+        iy, ix = np.nonzero(keep)
+        found_index.append(((iz * y.size + iy) * x.size + ix).astype(np.int32))
+        found_k.append(np.stack([columns[ix], y[iy], np.full(ix.size, kz)], axis=1).astype(np.float32))
+        found_shell.append(shell[iy, ix])
+    shell = np.concatenate(found_shell)
+    order = np.argsort(shell, kind="stable")
+    return np.concatenate(found_index)[order], np.concatenate(found_k)[order], shell[order]
+
+
+def cone_weights(axes: Floats, directions: Floats, cone_half_angle: float, rotations: Floats | None = None) -> Singles:
+    """Weight of each direction in each axis's double cone (paper, eq. 1).
+
+    Parameters
+    ----------
+    axes : ndarray, shape (A, 3)
+        Unit vectors.
+    directions : ndarray, shape (N, 3)
+        Unit vectors.
+    cone_half_angle : float
+        Degrees.
+    rotations : ndarray, shape (G, 3, 3), optional
+        Sum over the images of each direction under these.
+
+    Returns
+    -------
+    ndarray of float32, shape (A, N)
+        exp(-((abs(cos t) - 1)/sigma)^2) inside the cone, 0 outside.
+
+    Examples
+    --------
+    >>> cone_weights(np.eye(3), np.eye(3), 17.0).tolist()
+    [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
+    """
+    edge = np.float32(np.cos(np.deg2rad(cone_half_angle)))
+    total = np.zeros((len(axes), len(directions)), dtype=np.float32)
+    points = directions.astype(np.float32).T
+    for rotation in np.eye(3)[None] if rotations is None else rotations:
+        cosine = np.abs((axes @ rotation).astype(np.float32) @ points)
+        inside = cosine >= edge
+        total[inside] += np.exp(-np.square((cosine[inside] - 1) * (2 / (1 - edge))))
+    return total
+
+
+def _domain(k: Singles, rotations: Floats | None) -> NDArray[np.bool_]:
+    """One member of each orbit of coefficients under a point group (with Friedel)."""
+    if rotations is None or len(rotations) == 1:
+        return np.ones(len(k), dtype=bool)
+    generic = np.array([0.8479831, 0.1935721, 0.4932873])
+    own = np.abs(k @ generic)
+    images = np.abs(k @ np.einsum("gij,i->jg", rotations, generic))
+    return np.asarray(own >= images.max(axis=1) - 1e-4)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _DrawField:
+    """One noise map through the mask, at some coefficients."""
+
+    kernel: MaskKernel
+    index: NDArray[np.int32]
+    seed: int
+
+    def __call__(self, number: int) -> NDArray[np.complex64]:
+        random = np.random.default_rng([self.seed, 2**20 + number])
+        noise = random.standard_normal(self.kernel.box, dtype=np.float32)
+        noise *= _full_mask(self.kernel)
+        spectrum = scipy.fft.rfftn(noise, overwrite_x=True).ravel()[self.index]
+        return np.asarray(spectrum / np.sqrt(np.mean(np.abs(spectrum) ** 2)))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Item:
+    shell: int
+    k: Singles
+    drawn: list[NDArray[np.complex64]] | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _ShellTask:
+    """Draw one shell, sum its cones, and hand them to `reduce`."""
+
+    plan: NoisePlan
+    node_weights: Singles | None
+    reduce: Callable[[ShellNoise], Any]
+
+    def __call__(self, item: _Item) -> Any:
+        plan, fields = self.plan, self.plan.fields
+        keep = _domain(item.k, plan.rotations)
+        k = item.k[keep]
+        if item.drawn is None:
+            random = np.random.default_rng([plan.seed, item.shell])
+            real, imag = random.standard_normal((2, len(k), fields), dtype=np.float32)
+        else:
+            drawn = np.stack([field[keep] for field in item.drawn], axis=1)
+            real, imag = np.ascontiguousarray(drawn.real), np.ascontiguousarray(drawn.imag)
+        rows, columns = np.triu_indices(fields)
+        if item.shell >= first_dense_shell(plan.box) and self.node_weights is not None:
+            products = np.zeros((3 * plan.nodes_per_face**2, rows.size), dtype=np.float32)
+            spread_products(real, imag, k, plan.nodes_per_face, products)
+            weights = self.node_weights
+        else:
+            products = real[:, rows] * real[:, columns] + imag[:, rows] * imag[:, columns]
+            directions = k / np.linalg.norm(k, axis=1, keepdims=True)
+            weights = cone_weights(plan.axes, directions, plan.cone_half_angle, plan.rotations)
+        cones = (weights @ products).astype(np.float64)
+        whole = products.sum(axis=0, dtype=np.float64)
+        diagonal = np.flatnonzero(rows == columns)
+        pairs = np.flatnonzero(rows < columns)[: plan.replicates]
+        noise = ShellNoise(
+            shell=item.shell,
+            power=cones[:, diagonal],
+            cross=cones[:, pairs],
+            first=rows[pairs],
+            second=columns[pairs],
+            whole_power=whole[diagonal],
+            whole_cross=whole[pairs],
+        )
+        return self.reduce(noise)
+
+
+def for_each_shell(
+    plan: NoisePlan,
+    reduce: Callable[[ShellNoise], _Value],
+    *,
+    stage: str = "null",
+    scheduler: Any = "threads",
+    progress: Progress | None = None,
+    cancel: threading.Event | None = None,
+) -> list[_Value]:
+    """Draw the noise of every shell of a plan and reduce it there and then.
+
+    Parameters
+    ----------
+    plan : NoisePlan
+        What to draw.
+    reduce : callable
+        Called with the `ShellNoise` of each shell; must pickle for a cluster.
+    stage : str
+        What is being done, for `progress`.
+    scheduler : str or distributed.Client
+        'threads', 'synchronous', an address, or a client.
+    progress : callable, optional
+        Called with (stage, done, total).
+    cancel : threading.Event, optional
+        Set it to stop.
+
+    Returns
+    -------
+    list
+        One value a shell, in the order of ``plan.shells``.
+
+    Raises
+    ------
+    Cancelled
+        When `cancel` was set.
+
+    Examples
+    --------
+    >>> plan = NoisePlan(box=(32, 32, 32), axes=np.eye(3), cone_half_angle=17.0, shells=(8,), replicates=10)
+    >>> for_each_shell(plan, lambda noise: noise.noise_fsc().shape, scheduler="synchronous")
+    [(3, 10)]
+    """
+    common: dict[str, Any] = {"scheduler": scheduler, "progress": progress, "cancel": cancel}
+    if not plan.shells:
+        return []
+    index, k, shell = shell_lattice(plan.box, plan.shells)
+    drawn: list[NDArray[np.complex64]] | None = None
+    if plan.mask is not None:
+        if scheduler in ("threads", "synchronous"):
+            _full_mask(plan.mask)  # made once, before the threads ask for it
+        drawn = map_tasks(
+            _DrawField(plan.mask, index, plan.seed), range(plan.fields), stage=f"{stage}: noise maps", **common
+        )
+    items = []
+    for s in plan.shells:
+        part = slice(*np.searchsorted(shell, (s, s + 1)))
+        items.append(_Item(s, k[part], None if drawn is None else [field[part] for field in drawn]))
+    dense = max(plan.shells) >= first_dense_shell(plan.box)
+    weights = (
+        cone_weights(plan.axes, cube_nodes(plan.nodes_per_face), plan.cone_half_angle, plan.rotations) if dense else None
+    )
+    return map_tasks(_ShellTask(plan, weights, reduce), items, stage=stage, **common)
