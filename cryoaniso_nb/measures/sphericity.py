@@ -213,7 +213,7 @@ def sphericity_curve(
     >>> volume = ThreeDFSC(volume=fall, voxel_size=1.0, definition="project", cone_half_angle=17.0, n_axes=321,
     ...                    cutoff_shell=16, filled=0.0)
     >>> sphericity_curve(volume, (0.3, 0.5)).values.round(2).tolist()
-    [1.02, 1.03]
+    [1.02, 1.01]
     """
     results = map_tasks(
         lambda threshold: sphericity(threedfsc, threshold), thresholds, stage="sphericity", progress=progress, cancel=cancel
