@@ -1,0 +1,375 @@
+"""Poses of particles: views and rotations read from RELION and cryoSPARC files, or from arrays.
+
+One convention for all: a rotation M takes map coordinates to image coordinates,
+``r_image = M r_map``, so that the view, the beam's direction in the map, is M's third row.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+from scipy.spatial.transform import Rotation
+
+from .cryosparc import read_columns
+from .directions import areas as areas_for
+from .directions import axes_for
+from .errors import PosesError
+from .results import Result
+from .symmetry import orbit
+
+__all__ = ["Poses", "ViewDensity", "poses_from_angles", "read_poses", "view_density"]
+
+Floats = NDArray[np.float64]
+
+_ANGLES = ("rlnAngleRot", "rlnAngleTilt", "rlnAnglePsi")
+_SUBTOMOGRAM_ANGLES = ("rlnTomoSubtomogramRot", "rlnTomoSubtomogramTilt", "rlnTomoSubtomogramPsi")
+_CS_POSE, _CS_SPLIT = "alignments3D/pose", "alignments3D/split"
+
+SUBTOMOGRAM_WARNING = (
+    "These are poses of subtomograms: each row is a whole tilt series, so measures that count every pose as one "
+    "projection (SCF, tilt advice) are not meant for them."
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Poses(Result):
+    """Where each particle was seen from.
+
+    Attributes
+    ----------
+    views : ndarray, shape (N, 3)
+        Unit vectors (x, y, z): the direction of the beam in the map's frame.
+    rotations : ndarray, shape (N, 3, 3), or None
+        ``r_image = M r_map``; the third row is the view. None where in-plane angles are unknown.
+    half_set : ndarray of int8, shape (N,)
+        1 or 2, 0 where unknown.
+    kind : str
+        'single-particle' or 'subtomogram'.
+    source : str
+        File name, or 'arrays'.
+    warnings : tuple of str
+        What a user should know of these poses.
+    """
+
+    views: Floats
+    rotations: Floats | None
+    half_set: NDArray[np.int8]
+    kind: str
+    source: str
+    warnings: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.views)
+
+    @property
+    def second_moment(self) -> tuple[float, float, float]:
+        """Eigenvalues of the mean of v v^T, ascending: all 1/3 for views spread evenly."""
+        low, middle, high = np.linalg.eigvalsh(self.views.T @ self.views / len(self.views)).tolist()
+        return low, middle, high
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class ViewDensity(Result):
+    """Density of view directions over the half sphere (a view and its opposite are one).
+
+    Attributes
+    ----------
+    axes : ndarray, shape (A, 3)
+        Nested axes, see `directions.axes_for`.
+    density : ndarray, shape (A,)
+        Views nearest to each axis, relative to what evenly spread views would give (mean 1).
+    n_views : int
+        Particles counted.
+    symmetry : str
+        Point group applied.
+    """
+
+    axes: Floats
+    density: Floats
+    n_views: int
+    symmetry: str
+
+
+def _relion_matrices(rot: Floats, tilt: Floats, psi: Floats) -> Floats:
+    """RELION's matrices: the third row is (sin t cos r, sin t sin r, cos t)."""
+    angles = np.stack([rot, tilt, psi], axis=1)
+    return np.asarray(Rotation.from_euler("ZYZ", angles, degrees=True).as_matrix().transpose(0, 2, 1))
+
+
+def poses_from_angles(
+    rot: NDArray[np.floating],
+    tilt: NDArray[np.floating],
+    psi: NDArray[np.floating] | None = None,
+    *,
+    half_set: NDArray[np.integer] | None = None,
+    source: str = "arrays",
+) -> Poses:
+    """Poses given by RELION's Euler angles.
+
+    Parameters
+    ----------
+    rot, tilt : ndarray, shape (N,)
+        rlnAngleRot and rlnAngleTilt, degrees.
+    psi : ndarray, shape (N,), optional
+        rlnAnglePsi, degrees; without it rotations are unknown, views are not.
+    half_set : ndarray of int, shape (N,), optional
+        1 or 2.
+    source : str
+        Name shown for these poses.
+
+    Returns
+    -------
+    Poses
+        Particles with angles that are no numbers are left out, with a warning.
+
+    Raises
+    ------
+    PosesError
+        When there are no particles, or all have the same view.
+
+    Examples
+    --------
+    >>> poses_from_angles(np.array([0.0, 90.0]), np.array([0.0, 90.0])).views.round(6).tolist()
+    [[0.0, 0.0, 1.0], [0.0, 1.0, 0.0]]
+    """
+    r, t = np.asarray(rot, dtype=np.float64), np.asarray(tilt, dtype=np.float64)
+    p = np.zeros_like(r) if psi is None else np.asarray(psi, dtype=np.float64)
+    if not r.shape == t.shape == p.shape or r.ndim != 1:
+        raise PosesError(
+            f"Angles rot, tilt and psi have shapes {r.shape}, {t.shape}, {p.shape}; give lists of the same length."
+        )
+    matrices = np.full((r.size, 3, 3), np.nan)
+    finite = np.isfinite(r + t + p)
+    if finite.any():
+        matrices[finite] = _relion_matrices(r[finite], t[finite], p[finite])
+    return _checked(matrices, source, half_set=half_set, in_plane=psi is not None)
+
+
+def _checked(
+    matrices: Floats,
+    source: str,
+    *,
+    half_set: NDArray[Any] | None = None,
+    kind: str = "single-particle",
+    in_plane: bool = True,
+    warnings: tuple[str, ...] = (),
+) -> Poses:
+    """Poses of usable particles, or a sentence why there are none."""
+    if len(matrices) == 0:
+        raise PosesError(f"{source} holds no particles; give the particles of a finished 3D refinement.")
+    good = np.isfinite(matrices).all(axis=(1, 2))
+    notes = list(warnings)
+    if not good.any():
+        raise PosesError(
+            f"None of the {len(matrices)} particles in {source} has angles that are numbers; refine them first."
+        )
+    if not good.all():
+        notes.append(f"{(~good).sum()} of {good.size} particles in {source} have no usable angles and are left out.")
+    kept = matrices[good]
+    views = kept[:, 2, :] / np.linalg.norm(kept[:, 2, :], axis=1, keepdims=True)
+    if len(views) > 1 and np.ptp(views, axis=0).max() < 1e-6:
+        raise PosesError(
+            f"All {len(views)} particles in {source} have the same view, as before any 3D refinement; "
+            "give the particles of a finished one."
+        )
+    halves = np.zeros(len(matrices), dtype=np.int8) if half_set is None else np.asarray(half_set).astype(np.int8)
+    if halves.shape != (len(matrices),):
+        raise PosesError(
+            f"There are {len(matrices)} poses in {source}, but {halves.size} half-set labels; give one a particle."
+        )
+    halves = np.where(np.isin(halves, (1, 2)), halves, 0).astype(np.int8)[good]
+    return Poses(
+        views=views,
+        rotations=kept if in_plane else None,
+        half_set=halves,
+        kind=kind,
+        source=source,
+        warnings=tuple(notes),
+    )
+
+
+def read_poses(source: str | os.PathLike[str] | NDArray[Any] | Poses) -> Poses:
+    """Read the poses of particles.
+
+    Parameters
+    ----------
+    source : path, ndarray or Poses
+        A RELION .star file (3.0, 3.1 or later, 5 with subtomograms), a cryoSPARC .cs file, or
+        an array: unit views (N, 3), or rotations (N, 3, 3) with ``r_image = M r_map``.
+
+    Returns
+    -------
+    Poses
+        Views in the map's frame. Of subtomograms, the subtomogram's and the particle's
+        rotations are composed, and the view is the beam's direction in the untilted image.
+
+    Raises
+    ------
+    PosesError
+        When the file is missing, empty, unreadable, or has no columns of angles; when .star
+        files need the package starfile and it isn't installed.
+
+    Examples
+    --------
+    >>> read_poses(np.eye(3)).views.shape
+    (3, 3)
+    """
+    if isinstance(source, Poses):
+        return source
+    if not isinstance(source, (str, os.PathLike)):
+        return _from_array(np.asarray(source))
+    path = Path(source)
+    if not path.is_file():
+        raise PosesError(f"There is no poses file {path}; check the path.")
+    if path.stat().st_size == 0:
+        raise PosesError(f"The poses file {path.name} is empty; give the particles of a finished 3D refinement.")
+    if path.suffix.lower() == ".star":
+        return _from_star(path)
+    if path.suffix.lower() == ".cs":
+        return _from_cryosparc(path)
+    raise PosesError(f"{path.name} is neither a .star nor a .cs file; give a RELION or cryoSPARC particles file.")
+
+
+def _from_array(array: NDArray[Any]) -> Poses:
+    if array.dtype.kind not in "fiu":
+        raise PosesError(f"Poses given as an array must be numbers, but these are of type {array.dtype}.")
+    values = array.astype(np.float64)
+    if values.ndim == 2 and values.shape[1] == 3:
+        if len(values) and not np.allclose(
+            np.linalg.norm(values, axis=1)[np.isfinite(values).all(axis=1)], 1.0, atol=1e-3
+        ):
+            raise PosesError(
+                "Poses given as an (N, 3) array must be unit vectors (x, y, z); for Euler angles use poses_from_angles."
+            )
+        matrices = np.zeros((len(values), 3, 3))
+        matrices[:, 2, :] = values
+        return _checked(matrices, "arrays", in_plane=False)
+    if values.ndim == 3 and values.shape[1:] == (3, 3):
+        product = values @ values.transpose(0, 2, 1)
+        finite = np.isfinite(values).all(axis=(1, 2))
+        if not np.allclose(product[finite], np.eye(3), atol=1e-3) or (np.linalg.det(values[finite]) < 0).any():
+            raise PosesError("Poses given as an (N, 3, 3) array must be rotation matrices, but some of these are not.")
+        return _checked(values, "arrays")
+    raise PosesError(f"Poses given as an array must have shape (N, 3) or (N, 3, 3), but this has {values.shape}.")
+
+
+def _from_star(path: Path) -> Poses:
+    try:
+        import starfile
+    except ImportError as error:
+        raise PosesError(f"Reading {path.name} needs the package starfile; install cryoaniso_nb[poses].") from error
+    try:
+        blocks = starfile.read(path, always_dict=True)
+    except Exception as error:  # starfile raises whatever its parsers raise
+        raise PosesError(f"{path.name} can't be read as a STAR file ({_first_line(error)}); is it damaged?") from error
+    tables = {name: block for name, block in blocks.items() if hasattr(block, "columns")}
+    for table in tables.values():
+        if all(column in table.columns for column in _ANGLES[:2]):
+            return _from_table(table, path.name)
+    if not tables or all(len(table) == 0 for table in tables.values()):
+        raise PosesError(f"{path.name} holds no table of particles; give the run_data.star of a 3D refinement.")
+    raise PosesError(
+        f"{path.name} has no columns rlnAngleRot and rlnAngleTilt in its tables {', '.join(map(repr, tables))}; "
+        "give the run_data.star of a 3D refinement."
+    )
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:120].rstrip(". ")
+
+
+def _column(table: Any, name: str, source: str) -> Floats:
+    try:
+        return np.asarray(table[name].to_numpy(), dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise PosesError(
+            f"Column {name} of {source} holds something else than numbers; is the file damaged?"
+        ) from error
+
+
+def _from_table(table: Any, source: str) -> Poses:
+    present = set(table.columns)
+    in_plane = _ANGLES[2] in present
+    angles = [_column(table, name, source) if name in present else np.zeros(len(table)) for name in _ANGLES]
+    finite = np.isfinite(sum(angles))
+    subtomogram = all(name in present for name in _SUBTOMOGRAM_ANGLES)
+    outer = [_column(table, name, source) for name in _SUBTOMOGRAM_ANGLES] if subtomogram else []
+    if subtomogram:
+        finite &= np.isfinite(sum(outer))
+    matrices = np.full((len(table), 3, 3), np.nan)
+    if finite.any():
+        matrices[finite] = _relion_matrices(*(a[finite] for a in angles))
+        if subtomogram:  # both take the inner frame to the outer one: map -> subtomogram -> tomogram
+            matrices[finite] = _relion_matrices(*(a[finite] for a in outer)) @ matrices[finite]
+    tomographic = subtomogram or "rlnTomoName" in present
+    return _checked(
+        matrices,
+        source,
+        half_set=_column(table, "rlnRandomSubset", source) if "rlnRandomSubset" in present else None,
+        kind="subtomogram" if tomographic else "single-particle",
+        in_plane=in_plane,
+        warnings=(SUBTOMOGRAM_WARNING,) if tomographic else (),
+    )
+
+
+def _from_cryosparc(path: Path) -> Poses:
+    columns = read_columns(path, (_CS_POSE, _CS_SPLIT))
+    if _CS_POSE not in columns.values:
+        known = ", ".join(sorted({name.split("/")[0] for name in columns.names})) or "none"
+        raise PosesError(
+            f"{path.name} has no column {_CS_POSE} (its groups of columns: {known}); "
+            "give the particles of a 3D refinement, not a passthrough or 2D file."
+        )
+    vectors = np.asarray(columns.values[_CS_POSE], dtype=np.float64)
+    if vectors.ndim != 2 or vectors.shape[1] != 3:
+        raise PosesError(f"Column {_CS_POSE} of {path.name} has shape {vectors.shape}, but (N, 3) is expected.")
+    finite = np.isfinite(vectors).all(axis=1)
+    matrices = np.full((len(vectors), 3, 3), np.nan)
+    if finite.any():  # cryoSPARC's matrix takes image to map coordinates: its third column is the view
+        matrices[finite] = Rotation.from_rotvec(vectors[finite]).as_matrix().transpose(0, 2, 1)
+    split = columns.values.get(_CS_SPLIT)
+    halves = split.astype(np.int64) + 1 if split is not None and np.unique(split).size == 2 else None
+    return _checked(matrices, path.name, half_set=halves)
+
+
+def view_density(poses: Poses, axes: int = 321, symmetry: str = "C1") -> ViewDensity:
+    """Density of view directions on the nested axes, for plotting over the half sphere.
+
+    Parameters
+    ----------
+    poses : Poses
+        From `read_poses`.
+    axes : int
+        6, 21, 81, 321, 1281 or 5121; each view counts at its nearest axis.
+    symmetry : str
+        Point group of the particle; every view counts at all its copies.
+
+    Returns
+    -------
+    ViewDensity
+        1 everywhere for views spread evenly.
+
+    Raises
+    ------
+    SettingsError
+        For an unknown point group or number of axes.
+
+    Examples
+    --------
+    >>> density = view_density(read_poses(np.eye(3)), axes=6)
+    >>> float((density.density * areas_for(6)).sum().round(6))
+    1.0
+    """
+    lines, share = axes_for(axes), areas_for(axes)
+    copies = orbit(poses.views, symmetry).reshape(-1, 3)
+    _, nearest = cKDTree(np.concatenate([lines, -lines])).query(copies)
+    count = np.bincount(nearest % axes, minlength=axes)
+    return ViewDensity(
+        axes=lines, density=count / len(copies) / share, n_views=len(poses), symmetry=symmetry.strip().upper()
+    )
