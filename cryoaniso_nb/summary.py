@@ -1,0 +1,293 @@
+"""What an analysis found, in one sentence, a dict and tables."""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from .headline import (
+    Analysed,
+    axis_angles,
+    crossing_text,
+    dark_axes,
+    headline,
+    map_p_value,
+    map_verdict,
+    worst_axis,
+)
+from .measures.resolution import resolution_statistics
+from .results import Crossing, DirectionalResolution, ResolutionFlag
+
+__all__ = ["BINGHAM_NAMES", "html_table", "json_ready", "summary_dict", "table_rows", "terminal_table"]
+
+BINGHAM_NAMES = {
+    "p_value": "Bingham test, textbook (p < 0.05; cones taken as independent, over-confident)",
+    "published": "Bingham test, as published (lower tail > 0.05; over-confident)",
+    "calibrated": "Bingham test, calibrated (p < 0.05 against isotropic half maps)",
+}
+
+
+def _crossings(r: Analysed) -> dict[str, Crossing]:
+    return {
+        "fsc_0.143": r.global_fsc.at_143,
+        "fsc_0.5": r.global_fsc.at_500,
+        "fso_0.9": r.fso.onset,
+        "fso_0.5": r.fso.middle,
+        "fso_0.1": r.fso.end,
+    }
+
+
+def summary_dict(r: Analysed) -> dict[str, Any]:
+    """All numbers of an analysis as plain data, units in the keys.
+
+    Parameters
+    ----------
+    r : Analysed
+        An analysis.
+
+    Returns
+    -------
+    dict
+        Strings, numbers (NaN for unknown, with a text beside it), lists and dicts; the
+        headline comes first.
+
+    Examples
+    --------
+    >>> import cryoaniso_nb as ca
+    >>> summary_dict(ca.analyze(ca.simulate_half_maps(box=32, seed=0)))["nyquist_angstrom"]
+    2.0
+    """
+    verdict, settings = map_verdict(r), r.settings
+    data: dict[str, Any] = {
+        "headline": headline(r),
+        "verdict": verdict.word,
+        "verdict_reason": verdict.reason,
+        "dfsc_variance_over_noise": verdict.spread.ratio,
+        "dfsc_variance_over_noise_sd": verdict.spread.sd,
+        "map_p_value": map_p_value(r),
+        "partial": r.partial,
+    }
+    for name, crossing in _crossings(r).items():
+        data[f"{name}_resolution_angstrom"] = crossing.resolution
+        data[f"{name}_text"] = crossing_text(crossing, r.global_fsc.frequency)
+    data["transition_zone_angstrom"] = list(r.fso.transition_zone)
+    for name, (low, high) in r.bingham.ranges.items():
+        data[f"bingham_{name}_range_angstrom"] = [low, high]
+    data["directional_resolution"] = _directions(r)
+    data["nyquist_angstrom"] = float(1 / r.global_fsc.frequency[-1])
+    data["settings"] = {
+        "box_voxels_zyx": list(settings.box),
+        "voxel_size_angstrom": settings.voxel_size,
+        "cone_half_angle_degrees": settings.cone_half_angle,
+        "threshold": settings.threshold,
+        "axes": settings.n_axes,
+        "weighting": settings.weighting,
+        "parity": settings.parity,
+        "method": settings.method,
+        "mask": settings.mask,
+    }
+    data["inputs"] = [{"role": i.role, "name": i.name, "sha256": i.sha256} for i in r.inputs]
+    data["version"] = settings.version
+    data["warnings"] = list(r.warnings)
+    return data
+
+
+def _directions(r: Analysed) -> dict[str, Any]:
+    d = r.directional_resolution
+    s = resolution_statistics(d)
+    data: dict[str, Any] = {
+        "mean_angstrom": s.mean,
+        "sd_angstrom": s.sd,
+        "percentile_5_angstrom": s.p5,
+        "percentile_50_angstrom": s.p50,
+        "percentile_95_angstrom": s.p95,
+        "axes_crossed": s.n_crossed,
+        "axes_not_crossed": s.n_not_crossed,
+        "axes_below_at_start": s.n_below_at_start,
+        "axes_without_signal": int(dark_axes(r).size),
+    }
+    for name, index in (("best", s.best_axis), ("worst", worst_axis(r))):
+        found = index >= 0
+        nan = float("nan")
+        zenith, azimuth = (float(d.zenith[index]), float(d.azimuth[index])) if found else (nan, nan)
+        to = axis_angles(zenith, azimuth)
+        data[name] = {
+            "resolution_angstrom": float(d.resolution[index]) if found else nan,
+            "flag": ResolutionFlag(int(d.flag[index])).label if found else "none",
+            "zenith_degrees": zenith,
+            "azimuth_degrees": azimuth,
+            **{f"angle_to_{axis}_degrees": angle for axis, angle in to.items()},
+        }
+    return data
+
+
+def json_ready(value: Any) -> Any:
+    """The same data with None for NaN and infinity, which JSON doesn't know.
+
+    Parameters
+    ----------
+    value : dict, list, number or str
+        E.g. of `summary_dict`.
+
+    Returns
+    -------
+    dict, list, number, str or None
+        Fit for `json.dumps` with ``allow_nan=False``.
+
+    Examples
+    --------
+    >>> json_ready({"resolution_angstrom": float("nan")})
+    {'resolution_angstrom': None}
+    """
+    if isinstance(value, Mapping):
+        return {str(key): json_ready(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [json_ready(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def table_rows(r: Analysed) -> list[tuple[str, str]]:
+    """The rows of the tables: name and value in words.
+
+    Parameters
+    ----------
+    r : Analysed
+        An analysis.
+
+    Returns
+    -------
+    list of tuple
+        (name, value), plain text.
+
+    Examples
+    --------
+    >>> import cryoaniso_nb as ca
+    >>> table_rows(ca.analyze(ca.simulate_half_maps(box=32, seed=0)))[0][0]
+    'Global FSC = 0.143'
+    """
+    text = {name: crossing_text(c, r.global_fsc.frequency) for name, c in _crossings(r).items()}
+    rows = [
+        ("Global FSC = 0.143", text["fsc_0.143"]),
+        ("Global FSC = 0.5", text["fsc_0.5"]),
+        ("FSO = 0.9 (onset of the transition zone)", text["fso_0.9"]),
+        ("FSO = 0.5 (FSO resolution)", text["fso_0.5"]),
+        ("FSO = 0.1 (end of the transition zone)", text["fso_0.1"]),
+    ]
+    for name, (low, high) in r.bingham.ranges.items():
+        found = math.isfinite(low)
+        rows.append(
+            (BINGHAM_NAMES.get(name, f"Bingham test, {name}"), f"{low:.2f} - {high:.2f} Å" if found else "no range")
+        )
+    return rows + _direction_rows(r) + _settings_rows(r)
+
+
+def _direction_rows(r: Analysed) -> list[tuple[str, str]]:
+    d = r.directional_resolution
+    s = resolution_statistics(d)
+    rows = []
+    if s.n_crossed:
+        rows.append(("Directional resolution, 5 / 50 / 95 %", f"{s.p5:.2f} / {s.p50:.2f} / {s.p95:.2f} Å"))
+        rows.append(("Directional resolution, mean ± sd", f"{s.mean:.2f} ± {s.sd:.2f} Å"))
+        rows.append(("Best direction", f"{s.best:.2f} Å, {_with_angles(d, s.best_axis)}"))
+    index = worst_axis(r)
+    if index >= 0:
+        crossed = d.flag[index] == ResolutionFlag.CROSSED
+        value = f"{d.resolution[index]:.2f} Å" if crossed else "no signal above chi"
+        rows.append(("Worst direction", f"{value}, {_with_angles(d, index)}"))
+    rows.append(
+        (
+            "Axes",
+            f"{s.n_crossed} crossed, {s.n_not_crossed} not crossed up to Nyquist, "
+            f"{s.n_below_at_start} below chi from the start",
+        )
+    )
+    return rows
+
+
+def _with_angles(d: DirectionalResolution, index: int) -> str:
+    to = axis_angles(float(d.zenith[index]), float(d.azimuth[index]))
+    angles = ", ".join(f"{name} {angle:.0f}°" for name, angle in to.items())
+    return f"zenith {d.zenith[index]:.0f}°, azimuth {d.azimuth[index]:.0f}° (to the axes {angles})"
+
+
+def _settings_rows(r: Analysed) -> list[tuple[str, str]]:
+    s = r.settings
+    box = " x ".join(str(n) for n in s.box)
+    extras = f", {s.weighting} weights, {s.method} sums" + (f", parity {s.parity}" if s.parity else "")
+    return [
+        ("Maps", f"{box} voxels (z, y, x) of {s.voxel_size:g} Å, mask: {s.mask}"),
+        ("Settings", f"cones of {s.cone_half_angle:g}°, chi {s.threshold:g}, {s.n_axes} axes{extras}"),
+    ]
+
+
+def terminal_table(r: Analysed) -> Any:
+    """Headline, numbers and warnings for a terminal.
+
+    Parameters
+    ----------
+    r : Analysed
+        An analysis.
+
+    Returns
+    -------
+    rich.console.Group
+        Print it with a `rich.console.Console`.
+
+    Examples
+    --------
+    >>> import cryoaniso_nb as ca
+    >>> type(terminal_table(ca.analyze(ca.simulate_half_maps(box=32, seed=0)))).__name__
+    'Group'
+    """
+    from rich import box
+    from rich.console import Group, RenderableType
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, show_header=False, pad_edge=False)
+    table.add_column("what", ratio=2)
+    table.add_column("value", ratio=3)
+    for name, value in table_rows(r):
+        table.add_row(Text(name), Text(value))
+    parts: list[RenderableType] = [Text(headline(r), style="bold"), table]
+    parts += [Text(f"! {warning}", style="yellow") for warning in r.warnings]
+    return Group(*parts)
+
+
+def html_table(r: Analysed) -> str:
+    """Headline, numbers and warnings as HTML that fits light and dark pages.
+
+    Parameters
+    ----------
+    r : Analysed
+        An analysis.
+
+    Returns
+    -------
+    str
+        One div, everything escaped.
+
+    Examples
+    --------
+    >>> import cryoaniso_nb as ca
+    >>> html_table(ca.analyze(ca.simulate_half_maps(box=32, seed=0))).startswith("<div")
+    True
+    """
+    rows = "".join(
+        "<tr>"
+        f'<th scope="row" style="text-align:left;font-weight:normal;padding:2px 12px 2px 0">{html.escape(name)}</th>'
+        f'<td style="text-align:left;padding:2px 0">{html.escape(value)}</td>'
+        "</tr>"
+        for name, value in table_rows(r)
+    )
+    items = "".join(f"<li>{html.escape(warning)}</li>" for warning in r.warnings)
+    warnings = f'<p style="margin:0.5em 0 0">Be careful:</p><ul style="margin:0">{items}</ul>' if items else ""
+    return (
+        '<div class="cryoaniso-summary" style="color:inherit;background:none">'
+        f"<p><b>{html.escape(headline(r))}</b></p>"
+        f'<table style="border-collapse:collapse;color:inherit">{rows}</table>{warnings}</div>'
+    )
