@@ -1,0 +1,102 @@
+"""An analysis as an `xarray.Dataset`, with units, ready for NetCDF."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .headline import Analysed, headline
+from .results import ResolutionFlag
+
+if TYPE_CHECKING:
+    import xarray
+
+__all__ = ["to_xarray"]
+
+PAPER = "Vilas & Tagare, Nature Methods 2023, doi 10.1038/s41592-023-01874-3"
+
+
+def to_xarray(r: Analysed) -> xarray.Dataset:
+    """Curves over shells and values over axes, each with its unit and long name.
+
+    Parameters
+    ----------
+    r : Analysed
+        An analysis.
+
+    Returns
+    -------
+    xarray.Dataset
+        Dimensions shell (1 to Nyquist), axis and component (x, y, z); settings as attributes.
+        ``to_netcdf(path, engine="h5netcdf")`` writes it (extra `netcdf`).
+
+    Examples
+    --------
+    >>> import cryoaniso_nb as ca
+    >>> dict(to_xarray(ca.analyze(ca.simulate_half_maps(box=32, seed=0), axes=81)).sizes)
+    {'shell': 16, 'axis': 81, 'component': 3}
+    """
+    import xarray
+
+    frequency, d = r.global_fsc.frequency, r.directional_resolution
+    shell: dict[str, Any] = {
+        "fsc": ("shell", r.global_fsc.fsc, _about("Fourier shell correlation")),
+        "fsc_unmasked": ("shell", r.global_fsc.fsc_unmasked, _about("Fourier shell correlation without mask")),
+        "fso": ("shell", r.fso.occupancy, _about("Fourier shell occupancy")),
+        "bingham": ("shell", r.bingham.statistic, _about("Bingham statistic B, each passing axis counted twice")),
+        "p_value": ("shell", r.bingham.p_value, _about("textbook upper tail P(chi2_5 >= B/2): small is anisotropic")),
+        "published": ("shell", r.bingham.published, _about("published lower tail: large is anisotropic")),
+    }
+    if r.bingham.calibrated is not None:
+        text = "p-value against isotropic half maps: small is anisotropic"
+        shell["calibrated"] = ("shell", r.bingham.calibrated, _about(text))
+    axis: dict[str, Any] = {
+        "dfsc": (("axis", "shell"), r.dfsc.values, _about("directional Fourier shell correlation")),
+        "n_eff": (("axis", "shell"), r.dfsc.n_eff, _about("effective number of independent coefficients in the cone")),
+        "directional_resolution": ("axis", d.resolution, _about("resolution along the axis", "angstrom")),
+        "resolution_flag": ("axis", d.flag, _flags()),
+        "area": ("axis", d.areas, _about("share of the sphere")),
+    }
+    coordinates: dict[str, Any] = {
+        "shell": ("shell", np.arange(1, frequency.size + 1), _about("Fourier shell")),
+        "frequency": ("shell", frequency, _about("spatial frequency", "angstrom^-1")),
+        "resolution": ("shell", 1 / frequency, _about("resolution", "angstrom")),
+        "axis_vector": (("axis", "component"), r.dfsc.axes, _about("unit vector of the cone axis")),
+        "component": ("component", ["x", "y", "z"]),
+        "zenith": ("axis", d.zenith, _about("angle to the z axis", "degree")),
+        "azimuth": ("axis", d.azimuth, _about("atan2(y, x)", "degree")),
+    }
+    return xarray.Dataset({**shell, **axis}, coords=coordinates, attrs=_attributes(r))
+
+
+def _about(long_name: str, units: str = "1") -> dict[str, str]:
+    return {"long_name": long_name, "units": units}
+
+
+def _flags() -> dict[str, Any]:
+    """The flag's values and meanings as the CF conventions write them."""
+    return {
+        "long_name": "what is known of the crossing",
+        "flag_values": np.array([flag.value for flag in ResolutionFlag], dtype=np.int8),
+        "flag_meanings": " ".join(flag.label.replace(" ", "_") for flag in ResolutionFlag),
+    }
+
+
+def _attributes(r: Analysed) -> dict[str, Any]:
+    s = r.settings
+    return {
+        "title": "Anisotropy of a cryo-EM map",
+        "summary": headline(r),
+        "source": f"cryoaniso_nb {s.version}".strip(),
+        "references": PAPER,
+        "box_voxels_zyx": np.array(s.box),
+        "voxel_size_angstrom": s.voxel_size,
+        "cone_half_angle_degrees": s.cone_half_angle,
+        "threshold": s.threshold,
+        "weighting": s.weighting,
+        "method": s.method,
+        "parity": s.parity or "none",
+        "mask": s.mask,
+        "warnings": "\n".join(r.warnings),
+    }
