@@ -1,0 +1,84 @@
+# Everything needs only Python >= 3.11 and make; what a target needs is installed into .venv once.
+# CONSTRAINTS=constraints.txt installs the exact versions that CI and Binder use.
+
+PYTHON ?= $(firstword $(foreach p,python3 python3.14 python3.13 python3.12 python3.11,\
+	$(if $(shell $(p) -c 'import sys; print(sys.version_info >= (3, 11) or "")' 2>/dev/null),$(p))))
+VENV ?= .venv
+CONSTRAINTS ?=
+OUT ?= demo
+PYTEST_ARGS ?=
+
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+PIN := $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS))
+SOURCES := $(wildcard cryoaniso_nb benchmarks docs tests notebooks)
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test test-oldest lint format lab bench screenshots binder-check clean
+
+help: ## Say what can be made
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+demo: $(VENV)/.stamp-run ## Simulate an anisotropic pair, analyse it, write tables, figure and report to OUT=demo
+	$(BIN)/cryoaniso demo --overwrite -o $(OUT)
+
+test: $(VENV)/.stamp-test ## Run all tests; PYTEST_ARGS="-k name" for some of them
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+test-oldest: .venv-oldest/.stamp-oldest ## Run the tests without a browser on the oldest supported versions
+	.venv-oldest/bin/python -m pytest -m "not browser" $(PYTEST_ARGS)
+
+lint: $(VENV)/.stamp-lint ## Check style, types, layers and docstrings
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/numpydoc lint $$(find cryoaniso_nb -name '*.py' -not -name '_*')
+
+format: $(VENV)/.stamp-lint ## Format the sources
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lab: $(VENV)/.stamp-lab ## Open the quickstart notebook in JupyterLab
+	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) notebooks/01_quickstart.ipynb
+
+bench: $(VENV)/.stamp-run ## Measure speed and memory, print a table
+	$(BIN)/python -m benchmarks $(BENCH_ARGS)
+
+screenshots: $(VENV)/.stamp-test ## Make the README's pictures (needs Chromium)
+	$(BIN)/python docs/make_screenshots.py
+
+binder-check: ## Do what Binder does, in a fresh environment
+	PYTHON=$(PYTHON) binder/check
+
+clean: ## Remove environments, caches and outputs
+	rm -rf .venv .venv-oldest build dist artifacts $(OUT)
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# A stamp is made anew when what is to be installed changes; the package itself is installed
+# in place, so that editing it needs no new installation.
+$(VENV)/.stamp-run: EXTRAS =
+$(VENV)/.stamp-test: EXTRAS = [test]
+$(VENV)/.stamp-lint: EXTRAS = [lint]
+$(VENV)/.stamp-lab: EXTRAS = [lab]
+$(VENV)/.stamp-%: pyproject.toml $(CONSTRAINTS) | $(BIN)/python
+	@echo "Installing cryoaniso_nb$(EXTRAS) into $(VENV) ..."
+	@$(PIP) $(PIN) --editable '.$(EXTRAS)'
+	@touch $@
+
+.venv-oldest/.stamp-oldest: pyproject.toml constraints-oldest.txt
+	@$(call make-venv,.venv-oldest)
+	@echo "Installing the oldest supported versions into .venv-oldest ..."
+	@.venv-oldest/bin/python -m pip --disable-pip-version-check install --quiet \
+		--constraint constraints-oldest.txt --editable '.[test]'
+	@touch $@
+
+$(BIN)/python:
+	@$(call make-venv,$(VENV))
+
+define make-venv
+	test -n "$(PYTHON)" || { echo "cryoaniso_nb needs Python 3.11 or newer: none found, set PYTHON=/path/to/python3" >&2; exit 1; }; \
+	$(PYTHON) -m venv $(1) || { rm -rf $(1); echo "$(PYTHON) can't make virtual environments: install its venv module (Debian: apt-get install python3-venv)" >&2; exit 1; }
+endef
