@@ -1,0 +1,74 @@
+"""Options that several subcommands share."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+__all__ = ["add_cones", "add_half_maps", "add_output", "add_scheduler", "cone_settings"]
+
+
+def add_half_maps(parser: argparse.ArgumentParser) -> None:
+    """The two half maps, their mask and voxel size."""
+    parser.add_argument("half1", help="first half map (.mrc, .map, also .gz or .bz2)")
+    parser.add_argument("half2", help="second half map")
+    parser.add_argument("--mask", metavar="FILE|auto", help="soft mask on the same box, or 'auto' to make one")
+    parser.add_argument(
+        "--voxel-size", type=float, metavar="Å", help="voxel size, instead of the one in the files' headers"
+    )
+
+
+def add_cones(parser: argparse.ArgumentParser) -> None:
+    """What decides the measures."""
+    parser.add_argument(
+        "--cone", type=float, default=17.0, metavar="DEGREES", help="half-angle of the cones, 3 to 45 (default: 17)"
+    )
+    parser.add_argument(
+        "--threshold",
+        type=float,
+        default=0.143,
+        metavar="CHI",
+        help="dFSC that counts as signal: 0.143 for half maps, 0.5 for map to model (default: 0.143)",
+    )
+    parser.add_argument(
+        "--axes", type=int, default=321, metavar="N", help="cone axes: 6, 21, 81, 321, 1281 or 5121 (default: 321)"
+    )
+    parser.add_argument(
+        "--parity", choices=("xmipp",), help="reproduce this program's conventions, with exact sums over voxels"
+    )
+    add_scheduler(parser)
+
+
+def add_scheduler(parser: argparse.ArgumentParser) -> None:
+    """Where the work is done."""
+    parser.add_argument(
+        "--scheduler",
+        default="threads",
+        metavar="threads|synchronous|tcp://HOST:PORT",
+        help="where to compute: this machine's threads, one thread, or a Dask cluster (default: threads)",
+    )
+
+
+def add_output(parser: argparse.ArgumentParser, default: str | None = None) -> None:
+    """The folder written, and what goes into it."""
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="OUT",
+        required=default is None,
+        default=default,
+        help="folder to write" + (f" (default: {default})" if default else ""),
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace the folder of an earlier analysis")
+    parser.add_argument("--no-figure", action="store_true", help="write no figure.png and figure.svg")
+
+
+def cone_settings(args: argparse.Namespace) -> dict[str, Any]:
+    """The arguments of `analyze` that `add_cones` asks for."""
+    return {
+        "cone_half_angle": args.cone,
+        "threshold": args.threshold,
+        "axes": args.axes,
+        "parity": args.parity,
+        "scheduler": args.scheduler,
+    }
