@@ -74,27 +74,35 @@ def fill_block(table: Singles, side: int, z: Singles, y: Singles, x: Singles, ny
     out : ndarray of float32, shape (Z, Y, X)
         Set: 1 at zero frequency, 0 beyond the Nyquist shell.
     """
-    last = table.shape[1] - 1
-    edge = np.float32(nyquist)
+    high = np.float32((table.shape[1] - 0.5) ** 2)
+    edge = np.float32(nyquist + 0.25)  # the next frequency is half a shell or more away
     for iz in range(z.size):
         for iy in range(y.size):
             plane = z[iz] * z[iz] + y[iy] * y[iy]
             for ix in range(x.size):
                 square = plane + x[ix] * x[ix]
-                shell = int(np.sqrt(square) + np.float32(0.5))
-                if shell > last:
+                if square >= high:
                     out[iz, iy, ix] = 0.0
                 elif square == 0:
                     out[iz, iy, ix] = 1.0
                 else:
+                    shell = int(np.sqrt(square) + np.float32(0.5))
                     out[iz, iy, ix] = _voxel(
-                        table, side, x[ix], y[iy], z[iz], shell, x[ix] == edge, y[iy] == edge, z[iz] == edge
+                        table, side, x[ix], y[iy], z[iz], shell, x[ix] <= edge, y[iy] <= edge, z[iz] <= edge
                     )
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
 def fill_volume(
-    table: Singles, side: int, z: Singles, y: Singles, x: Singles, nyquist: float, start: int, stop: int, volume: Singles
+    table: Singles,
+    side: int,
+    z: Singles,
+    y: Singles,
+    x: Singles,
+    nyquist: float,
+    start: int,
+    stop: int,
+    volume: Singles,
 ) -> None:
     """Values of the voxels of some z planes with x frequency >= 0, and of their Friedel mates.
 
@@ -116,7 +124,7 @@ def fill_volume(
         Set within the Nyquist shell, left alone beyond.
     """
     last = table.shape[1] - 1
-    edge = np.float32(nyquist)
+    edge = np.float32(nyquist + 0.25)  # the next frequency is half a shell or more away
     high = np.float32((last + 0.5) ** 2)
     nz, ny, nx = z.size, y.size, x.size
     cx = nx // 2
@@ -127,10 +135,10 @@ def fill_volume(
             plane = z[iz] * z[iz] + y[iy] * y[iy]
             if plane >= high:
                 continue
-            on_edge = z[iz] == edge or y[iy] == edge
-            if x[0] == edge and plane + edge * edge < high:
-                shell = int(np.sqrt(plane + edge * edge) + np.float32(0.5))
-                volume[iz, iy, 0] = _voxel(table, side, edge, y[iy], z[iz], shell, True, y[iy] == edge, z[iz] == edge)
+            y_edge, z_edge = y[iy] <= edge, z[iz] <= edge
+            if x[0] <= edge and plane + x[0] * x[0] < high:
+                shell = int(np.sqrt(plane + x[0] * x[0]) + np.float32(0.5))
+                volume[iz, iy, 0] = _voxel(table, side, x[0], y[iy], z[iz], shell, True, y_edge, z_edge)
             for ix in range(cx, nx):
                 square = plane + x[ix] * x[ix]
                 if square >= high:
@@ -139,8 +147,8 @@ def fill_volume(
                     volume[iz, iy, ix] = 1.0
                     continue
                 shell = int(np.sqrt(square) + np.float32(0.5))
-                if on_edge:
-                    value = _voxel(table, side, x[ix], y[iy], z[iz], shell, False, y[iy] == edge, z[iz] == edge)
+                if y_edge or z_edge:
+                    value = _voxel(table, side, x[ix], y[iy], z[iz], shell, False, y_edge, z_edge)
                 else:
                     value = _value(table, side, x[ix], y[iy], z[iz], shell)
                 volume[iz, iy, ix] = value

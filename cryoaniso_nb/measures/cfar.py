@@ -169,8 +169,8 @@ def hard_sums(histogram: AngularHistogram, axes: Floats, low: float, high: float
     Returns
     -------
     ndarray, shape (4, A, S)
-        Re X*Y, abs(X)^2, abs(Y)^2 and count of shells 1 to Nyquist, one per Friedel pair; exact in the sparse shells, on the
-        histogram's nodes in the others.
+        Re X*Y, abs(X)^2, abs(Y)^2 and count of shells 1 to Nyquist, one per Friedel pair; exact
+        in the sparse shells, on the histogram's nodes in the others.
 
     Examples
     --------
@@ -344,7 +344,9 @@ def dfsc_spread(dfsc: DirectionalFSC) -> DirectionalSpread:
     some = share > 0
 
     def average(quantity: Floats) -> Floats:
-        return np.divide(dfsc.areas @ np.where(finite, quantity, 0.0), share, out=np.full(share.shape, np.nan), where=some)
+        total: Floats = dfsc.areas @ np.where(finite, quantity, 0.0)
+        total[~some] = np.nan
+        return np.asarray(total / np.where(some, share, 1.0))
 
     mean = average(values)
     total = dfsc.areas.sum()

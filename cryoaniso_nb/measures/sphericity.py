@@ -110,8 +110,8 @@ def region_sphericity(
     inside = int((blurred >= 0.5).sum())
     if not inside:
         return nan, nan, nan
-    vertices, faces, _, _ = marching_cubes(blurred, 0.5, spacing=spacing)
-    area = float(mesh_surface_area(vertices, faces))
+    vertices, faces, _, _ = marching_cubes(blurred, 0.5, spacing=spacing)  # type: ignore[no-untyped-call]
+    area = float(mesh_surface_area(vertices, faces))  # type: ignore[no-untyped-call]
     volume = inside * float(np.prod(spacing))
     return float(np.pi ** (1 / 3) * (6 * volume) ** (2 / 3) / area), area, volume
 
@@ -149,7 +149,9 @@ def sphericity(threedfsc: ThreeDFSC, threshold: float = 0.5) -> Sphericity:
     1.008
     """
     if not 0 < threshold < 1:
-        raise SettingsError(f"The sphericity's threshold is {threshold:g}, but it must lie between 0 and 1 (3DFSC takes 0.5).")
+        raise SettingsError(
+            f"The sphericity's threshold is {threshold:g}, but it must lie between 0 and 1 (3DFSC takes 0.5)."
+        )
     volume = threedfsc.volume
     centre = tuple(n // 2 for n in volume.shape)
     labels, _ = scipy.ndimage.label(volume >= threshold)
@@ -215,9 +217,11 @@ def sphericity_curve(
     >>> sphericity_curve(volume, (0.3, 0.5)).values.round(2).tolist()
     [1.02, 1.01]
     """
-    results = map_tasks(
-        lambda threshold: sphericity(threedfsc, threshold), thresholds, stage="sphericity", progress=progress, cancel=cancel
-    )
+
+    def measure(threshold: float) -> Sphericity:
+        return sphericity(threedfsc, threshold)
+
+    results = map_tasks(measure, thresholds, stage="sphericity", progress=progress, cancel=cancel)
     return SphericityCurve(
         thresholds=np.array(thresholds, dtype=np.float64),
         values=np.array([r.value for r in results]),

@@ -98,7 +98,8 @@ def threedfsc_tan2017(
     """
     if not 3 <= cone_half_angle <= 45:
         raise SettingsError(f"The cone's half-angle is {cone_half_angle:g} degrees, but it must lie between 3 and 45.")
-    box: Box = tuple(maps.half1.shape)  # type: ignore[assignment]
+    nz, ny, nx = maps.half1.shape
+    box: Box = (nz, ny, nx)
     shell, order, starts, products = _sorted_products(maps, box)
     fsc = correlation(*np.add.reduceat(products, starts[1:-1], axis=0).T) if len(starts) > 2 else np.empty(0)
     last = cutoff_shell(fsc) if cutoff else n_shells(box)
@@ -119,7 +120,7 @@ def threedfsc_tan2017(
     )
 
 
-def _sorted_products(maps: Volumes, box: Box) -> tuple[Ints, Ints, Ints, Floats]:
+def _sorted_products(maps: Volumes, box: Box) -> tuple[NDArray[np.int16], Ints, Ints, Floats]:
     """Shell of each rfft coefficient; those up to Nyquist sorted by shell, where shells start, their products."""
     halves = []
     for volume in (maps.half1, maps.half2):
@@ -133,8 +134,8 @@ def _sorted_products(maps: Volumes, box: Box) -> tuple[Ints, Ints, Ints, Floats]
     starts = np.searchsorted(shell.ravel()[order], np.arange(last + 2))
     first, second = (h.ravel()[order].astype(np.complex128) for h in halves)
     weight = hermitian_weights(box)[order % x.size]
-    products = np.stack([(first.conj() * second).real, np.abs(first) ** 2, np.abs(second) ** 2], axis=1) * weight[:, None]
-    return shell, order, starts, products
+    products = np.stack([(first.conj() * second).real, np.abs(first) ** 2, np.abs(second) ** 2], axis=1)
+    return shell, order, starts, products * weight[:, None]
 
 
 def _fill_shells(
@@ -165,7 +166,9 @@ def _fill_shells(
         if s not in cells:  # two threads may both make it: the same
             cells[s] = _cells(shells[s], products[starts[s] : starts[s + 1]])
         values = np.empty(min(TARGETS, len(shells[s]) - start))
-        kernels_volume.cone_correlations(shells[s][start : start + TARGETS], *cells[s], half_angle, values)
+        direction, product, edges, centres, reach, totals = cells[s]
+        targets = shells[s][start : start + TARGETS]
+        kernels_volume.cone_correlations(targets, direction, product, edges, centres, reach, totals, half_angle, values)
         empty = ~np.isfinite(values)
         values[empty] = np.nan_to_num(fsc[s - 1])
         flat[order[starts[s] + start : starts[s] + start + values.size]] = np.clip(values, -1, 1)

@@ -14,7 +14,7 @@ from .. import kernels, kernels_volume
 from ..directions import cube_nodes
 from ..engine import Progress, map_tasks, nodes_for
 from ..errors import ResultError
-from ..fourier import Box, n_shells, shell_frequencies
+from ..fourier import Box, coordinates, n_shells, shell_frequencies
 from ..results import DirectionalFSC, Result
 
 __all__ = ["CentralSlices", "ThreeDFSC", "central_slices", "centred_coordinates", "node_table", "threedfsc"]
@@ -69,7 +69,7 @@ class ThreeDFSC(Result):
         return (
             f"3DFSC, cryoaniso_nb: {how}",
             f"Axes are spatial frequency, step 1/(n voxel size), n = {nx}, {ny}, {nz} (x, y, z)",
-            f"Zero frequency at index n//2 = {nx // 2}, {ny // 2}, {nz // 2}; values are FSC, 0 past shell {self.cutoff_shell}",
+            f"Zero frequency at index n//2 = {nx // 2}, {ny // 2}, {nz // 2}; FSC, 0 past shell {self.cutoff_shell}",
         )
 
     def write_mrc(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
@@ -140,9 +140,10 @@ def centred_coordinates(box: Box) -> tuple[Singles, Singles, Singles]:
     >>> centred_coordinates((4, 5, 4))[0].tolist()
     [-2.5, -1.25, 0.0, 1.25]
     """
-    longest = max(box)
-    z, y, x = (((np.arange(n) - n // 2) * (longest / n)).astype(np.float32) for n in box)
-    return z, y, x
+    nx = box[2]
+    z, y, half = coordinates(box)  # the same numbers as the histogram's, so that shells are too
+    x = np.concatenate([-half[nx // 2 : 0 : -1], half[: (nx + 1) // 2]])
+    return np.fft.fftshift(z).astype(np.float32), np.fft.fftshift(y).astype(np.float32), x.astype(np.float32)
 
 
 def node_table(
@@ -171,8 +172,8 @@ def node_table(
     Examples
     --------
     >>> from cryoaniso_nb.directions import areas, axes_for
-    >>> dfsc = DirectionalFSC(frequency=np.array([0.1]), axes=axes_for(81), areas=areas(81), values=np.full((81, 1), 0.5),
-    ...                       n_eff=np.ones((81, 1)), done=np.ones(81, dtype=bool))
+    >>> dfsc = DirectionalFSC(frequency=np.array([0.1]), axes=axes_for(81), areas=areas(81),
+    ...                       values=np.full((81, 1), 0.5), n_eff=np.ones((81, 1)), done=np.ones(81, dtype=bool))
     >>> table, measured = node_table(dfsc, np.array([0.5]), 17.0, 9)
     >>> table[0].tolist(), bool(measured.all())
     ([1.0, 0.5], True)
@@ -332,13 +333,15 @@ def central_slices(
     coordinates = centred_coordinates(box)
     planes = []
     for fixed in range(3):
-        kept = [c[n // 2 : n // 2 + 1] if axis == fixed else c for axis, (c, n) in enumerate(zip(coordinates, box, strict=True))]
-        out = np.empty(tuple(c.size for c in kept), dtype=np.float32)
-        kernels_volume.fill_block(table, side, *kept, -max(box) / 2, out)
+        kept = list(coordinates)
+        kept[fixed] = kept[fixed][box[fixed] // 2 :][:1]
+        z, y, x = kept
+        out = np.empty((z.size, y.size, x.size), dtype=np.float32)
+        kernels_volume.fill_block(table, side, z, y, x, -max(box) / 2, out)
         planes.append(np.squeeze(out, axis=fixed))
     unit = 1 / (max(box) * voxel_size)
-    z, y, x = (c.astype(np.float64) * unit for c in coordinates)
-    return CentralSlices(xy=planes[0], xz=planes[1], yz=planes[2], x=x, y=y, z=z)
+    along_z, along_y, along_x = (c.astype(np.float64) * unit for c in coordinates)
+    return CentralSlices(xy=planes[0], xz=planes[1], yz=planes[2], x=along_x, y=along_y, z=along_z)
 
 
 def _check_shells(dfsc: DirectionalFSC, box: Box) -> None:
@@ -349,4 +352,6 @@ def _check_shells(dfsc: DirectionalFSC, box: Box) -> None:
         )
     expected = shell_frequencies(box, 1.0)
     if not np.allclose(dfsc.frequency / dfsc.frequency[0], expected / expected[0]):
-        raise ResultError(f"The directional FSC has other shells than a box of {box}; give the box of the maps that were analyzed.")
+        raise ResultError(
+            f"The directional FSC has other shells than a box of {box}; give the box of the maps that were analyzed."
+        )
