@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 import dask
+import dask.local
+import dask.threaded
 import numpy as np
 import scipy.fft
 from dask.callbacks import Callback
@@ -42,6 +44,9 @@ __all__ = [
 Floats = NDArray[np.float64]
 Progress = Callable[[str, int, int], None]
 Scheduler = Any  # "threads", "synchronous", "tcp://..." or a distributed.Client
+
+# Functions, not names: for a name Dask looks whether a cluster is at hand, and so imports distributed (0.3 s)
+_LOCAL = {"threads": dask.threaded.get, "synchronous": dask.local.get_sync}
 
 _Item = TypeVar("_Item")
 _Value = TypeVar("_Value")
@@ -153,7 +158,7 @@ def _compute(
     _stop_if(cancel)
     if client is None:
         with _Watch({d.key for d in watched}, stage, progress, cancel):
-            return list(dask.compute(*outputs, scheduler=scheduler, optimize_graph=False))
+            return list(dask.compute(*outputs, scheduler=_LOCAL[scheduler], optimize_graph=False))
     futures = client.compute(list(outputs), optimize_graph=False)
     tracked = client.futures_of(list(outputs)) if hasattr(client, "futures_of") else futures
     total, done = len(futures), 0
