@@ -95,7 +95,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     """Note what became of each browser test."""
     report = yield
     if item.get_closest_marker("browser"):
-        if report.skipped:
+        if report.skipped and not hasattr(report, "wasxfail"):
             _browser[item.nodeid] = "skipped"
         elif report.when == "call":
             _browser.setdefault(item.nodeid, "ran")
