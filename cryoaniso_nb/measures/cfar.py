@@ -24,6 +24,7 @@ Floats = NDArray[np.float64]
 N_AXES = 256
 CONE = 20.0  # degrees
 LEVEL = 0.143
+START_SHELL = 3  # in the shells before, a cone holds 0 to 2 coefficients
 FEW = 10  # coefficients in a cone below which its FSC passes the level by chance in one case of four
 CONCERN = 0.5  # cFAR below which cryoSPARC's guide suspects preferred orientation
 
@@ -48,7 +49,8 @@ class AreaRatio(Result):
     zenith, azimuth : ndarray, shape (A,)
         Degrees.
     area : ndarray, shape (A,)
-        Sum of shell^2 FSC up to and including the first shell at or below `level`.
+        Sum of shell^2 FSC up to and including the first shell at or below `level`, which is
+        looked for from `start_shell` on.
     frequency : ndarray, shape (A,)
         That shell's frequency in 1/Å; NaN where the curve never falls so low.
     flag : ndarray of int8, shape (A,)
@@ -59,6 +61,8 @@ class AreaRatio(Result):
         Degrees: of the cone, or of the torus to either side of its plane.
     level : float
         Where areas end.
+    start_shell : int
+        First shell that may end an area.
     """
 
     kind: str
@@ -73,6 +77,7 @@ class AreaRatio(Result):
     count: Floats
     half_angle: float
     level: float
+    start_shell: int
 
     @property
     def relative(self) -> Floats:
@@ -197,7 +202,12 @@ def _between(cosine: Floats, low: float, high: float) -> NDArray[np.bool_]:
 
 
 def cfar(
-    histogram: AngularHistogram, *, axes: Floats | None = None, cone_half_angle: float = CONE, level: float = LEVEL
+    histogram: AngularHistogram,
+    *,
+    axes: Floats | None = None,
+    cone_half_angle: float = CONE,
+    level: float = LEVEL,
+    start_shell: int = START_SHELL,
 ) -> AreaRatio:
     """Conical FSC area ratio: 256 hard 20 degree cones, smallest area under their FSC over largest.
 
@@ -215,6 +225,9 @@ def cfar(
         Degrees.
     level : float
         Areas end with the first shell at or below it.
+    start_shell : int
+        First shell that may end an area: with 1, the one or two coefficients of a cone in the
+        first shells can end it by chance.
 
     Returns
     -------
@@ -234,11 +247,16 @@ def cfar(
     True
     """
     _check(cone_half_angle)
-    return _ratio(histogram, axes, "cone", cone_half_angle, level)
+    return _ratio(histogram, axes, "cone", cone_half_angle, level, start_shell)
 
 
 def relative_signal(
-    histogram: AngularHistogram, *, axes: Floats | None = None, half_angle: float = CONE, level: float = LEVEL
+    histogram: AngularHistogram,
+    *,
+    axes: Floats | None = None,
+    half_angle: float = CONE,
+    level: float = LEVEL,
+    start_shell: int = START_SHELL,
 ) -> AreaRatio:
     """Signal per view direction: area under the FSC of the torus perpendicular to it.
 
@@ -256,6 +274,9 @@ def relative_signal(
         Degrees to either side of the plane.
     level : float
         Areas end with the first shell at or below it.
+    start_shell : int
+        First shell that may end an area: with 1, the one or two coefficients of a cone in the
+        first shells can end it by chance.
 
     Returns
     -------
@@ -275,7 +296,7 @@ def relative_signal(
     True
     """
     _check(half_angle)
-    return _ratio(histogram, axes, "torus", half_angle, level)
+    return _ratio(histogram, axes, "torus", half_angle, level, start_shell)
 
 
 def _check(half_angle: float) -> None:
@@ -283,7 +304,9 @@ def _check(half_angle: float) -> None:
         raise SettingsError(f"The half-angle is {half_angle:g} degrees, but it must lie between 10 and 45.")
 
 
-def _ratio(histogram: AngularHistogram, axes: Floats | None, kind: str, half_angle: float, level: float) -> AreaRatio:
+def _ratio(
+    histogram: AngularHistogram, axes: Floats | None, kind: str, half_angle: float, level: float, start_shell: int
+) -> AreaRatio:
     directions = fibonacci_axes(N_AXES) if axes is None else axes
     radians = np.deg2rad(half_angle)
     bounds = (float(np.cos(radians)), 1.0) if kind == "cone" else (0.0, float(np.sin(radians)))
@@ -292,6 +315,7 @@ def _ratio(histogram: AngularHistogram, axes: Floats | None, kind: str, half_ang
     whole = correlation(*histogram.shell_sums[:, 1:])
     curves = np.where(np.isfinite(curves), curves, np.nan_to_num(whole))
     below = curves <= level
+    below[:, : start_shell - 1] = False
     crossed = below.any(axis=1)
     last = np.where(crossed, np.argmax(below, axis=1), curves.shape[1] - 1)
     shell = np.arange(1, curves.shape[1] + 1)
@@ -313,6 +337,7 @@ def _ratio(histogram: AngularHistogram, axes: Floats | None, kind: str, half_ang
         count=count[np.arange(len(directions)), last],
         half_angle=half_angle,
         level=level,
+        start_shell=start_shell,
     )
 
 

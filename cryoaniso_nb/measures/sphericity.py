@@ -38,8 +38,8 @@ class Sphericity(Result):
     area, volume : float
         Of the region inside, in shells squared and cubed.
     limited : bool
-        The region reaches the last shell that holds values: what lies beyond is hidden, and
-        the sphericity is larger than the map deserves.
+        The region reaches the last shell that holds values (cut-off or Nyquist): what may lie
+        beyond is hidden, and the sphericity can be larger than the map deserves.
     definition : str
         Of the volume: 'project' or 'tan2017'. Values of the two are not the same measure.
     """
