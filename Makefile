@@ -33,7 +33,7 @@ lint: $(VENV)/.stamp-lint ## Check style, types, layers and docstrings
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports --no-logo
+	$(BIN)/lint-imports --no-cache
 	$(BIN)/numpydoc lint $$(find cryoaniso_nb -name '*.py' -not -name '_*')
 
 format: $(VENV)/.stamp-lint ## Format the sources
