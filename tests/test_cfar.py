@@ -52,7 +52,9 @@ def test_fibonacci_axes_cover_the_half_sphere_evenly():
     assert (axes[:, 2] > 0).all()
     assert np.allclose(axes.T @ axes / 256, np.eye(3) / 3, atol=0.01)
     nearest = np.sort(np.abs(axes @ axes.T), axis=1)[:, -2]
-    assert np.rad2deg(np.arccos(nearest)).min() > 4.5  # the tightest pair lies at the equator, where the spiral meets its antipode
+    assert (
+        np.rad2deg(np.arccos(nearest)).min() > 4.5
+    )  # the tightest pair lies at the equator, where the spiral meets its antipode
 
 
 @pytest.mark.parametrize("bounds", [CONE, TORUS])

@@ -129,7 +129,9 @@ def analyzed():
 
 def power_by_direction(volume, shells):
     """Mean power of a map in 17 degree cones around 321 axes, over its mean."""
-    sums = cone_sums(accumulate(SimpleNamespace(half1=volume, half2=volume, mask=None, voxel_size=1.2)), axes_for(321), 17)
+    sums = cone_sums(
+        accumulate(SimpleNamespace(half1=volume, half2=volume, mask=None, voxel_size=1.2)), axes_for(321), 17
+    )
     power = sums.xx[:, shells].sum(axis=1) / sums.n_eff[:, shells].sum(axis=1)
     return power / power.mean(), np.sqrt(1 / sums.n_eff[:, shells].sum(axis=1).mean())
 

@@ -1,0 +1,164 @@
+"""`cryoaniso filter`: low-pass at the onset of anisotropy, or filter by the 3DFSC volume."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from ._arguments import add_cones, add_half_maps, cone_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..analysis import AnalysisResult
+    from ..filters import Filtered
+    from ..mapfiles import MapData
+    from ..maps import HalfMaps
+
+__all__ = ["add_parser", "run"]
+
+
+def add_parser(subparsers: Any) -> None:
+    """Register the command.
+
+    Parameters
+    ----------
+    subparsers : argparse._SubParsersAction
+        Of the program's parser.
+    """
+    parser = subparsers.add_parser(
+        "filter",
+        help="low-pass a map where anisotropy begins, or filter it by the 3DFSC",
+        description="Filter a map and write it and abs(original - filtered) as MRC to a folder. An isotropic filter "
+        "is a low-pass where FSO falls to 0.9: up to there the map is resolved in nearly all directions.",
+    )
+    add_half_maps(parser)
+    add_cones(parser)
+    parser.add_argument(
+        "--apply-to",
+        default="mean",
+        metavar="mean|halves|FILE",
+        help="what is filtered: the mean of the half maps, each of them, or a full map (default: mean)",
+    )
+    parser.add_argument(
+        "--kind",
+        choices=("isotropic", "anisotropic"),
+        default="isotropic",
+        help="low-pass, or amplitudes sqrt(2F/(1+F)) from the 3DFSC volume F (default: isotropic)",
+    )
+    parser.add_argument("--resolution", type=float, metavar="Å", help="low-pass here instead of where FSO = 0.9")
+    parser.add_argument(
+        "--edge", type=float, default=4.0, metavar="SHELLS", help="width of the low-pass's raised cosine (default: 4)"
+    )
+    parser.add_argument("--result", metavar="result.npz", help="an analysis of these half maps, to save the time")
+    parser.add_argument("-o", "--output", required=True, metavar="OUT", help="folder to write")
+    parser.add_argument("--overwrite", action="store_true", help="replace the folder of an earlier run")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do it.
+
+    Parameters
+    ----------
+    args : argparse.Namespace
+        The parsed command line.
+
+    Returns
+    -------
+    int
+        The exit code.
+    """
+    import json
+
+    from ..errors import SettingsError
+    from ..export import check_output, output_folder
+    from ..mapfiles import write_map
+    from ..maps import open_half_maps
+    from ._terminal import say
+
+    check_output(args.output, overwrite=args.overwrite)
+    if args.resolution is not None and args.kind == "anisotropic":
+        raise SettingsError("--resolution is for the isotropic filter; leave it out, or --kind anisotropic.")
+    if args.resolution is not None and not args.resolution > 0:
+        raise SettingsError(f"The resolution is {args.resolution:g} Å, but it must be positive.")
+    maps = open_half_maps(args.half1, args.half2, mask=args.mask, voxel_size=args.voxel_size)
+    apply, summary = _filter(args, maps)
+    with output_folder(args.output, overwrite=args.overwrite) as folder:
+        for name, source, like in _sources(args, maps):
+            filtered = apply(source, like.voxel_size)
+            labels = (*like.labels[:9], *filtered.labels)
+            for kind, data in (("filtered", filtered.filtered), ("difference", filtered.difference)):
+                write_map(folder / f"{name}_{kind}.mrc", data, like.voxel_size, labels=labels, like=like)
+        text = json.dumps({**summary, "applied_to": args.apply_to}, indent=2, ensure_ascii=False)
+        (folder / "summary.json").write_text(text + "\n", encoding="utf-8")
+    print(filtered.labels[0].split(": ", 1)[1])
+    say(f"written to {args.output}")
+    return 0
+
+
+def _filter(
+    args: argparse.Namespace, maps: HalfMaps
+) -> tuple[Callable[[Any, float], Filtered], dict[str, str | float]]:
+    """The filter that was asked for, and what it is in numbers."""
+    from ..filters import anisotropic_filter, fso_cut_off, isotropic_filter
+    from ..measures.threedfsc import threedfsc
+    from ._terminal import shown_progress
+
+    if args.kind == "anisotropic":
+        result = _analysis(args, maps)
+        settings = result.settings
+        volume = threedfsc(
+            result.dfsc, result.global_fsc.fsc, settings.box, settings.voxel_size, settings.cone_half_angle
+        )
+
+        def by_3dfsc(source: Any, voxel_size: float) -> Filtered:
+            with shown_progress() as progress:
+                return anisotropic_filter(source, volume, voxel_size=voxel_size, progress=progress)
+
+        return by_3dfsc, {"kind": "anisotropic", "cone_half_angle_degrees": settings.cone_half_angle}
+    cut_off = 1 / args.resolution if args.resolution is not None else fso_cut_off(_analysis(args, maps).fso)
+
+    def low_pass(source: Any, voxel_size: float) -> Filtered:
+        with shown_progress() as progress:
+            return isotropic_filter(source, cut_off, voxel_size=voxel_size, edge_width=args.edge, progress=progress)
+
+    return low_pass, {"kind": "isotropic", "cut_off_angstrom": 1 / cut_off, "edge_width_shells": args.edge}
+
+
+def _analysis(args: argparse.Namespace, maps: HalfMaps) -> AnalysisResult:
+    from ..analysis import analyze, load_result
+    from ..errors import ResultError
+    from ._terminal import shown_progress
+
+    if args.result is None:
+        with shown_progress() as progress:
+            return analyze(maps, progress=progress, **cone_settings(args))
+    result = load_result(args.result)
+    if tuple(result.settings.box) != maps.box or abs(result.settings.voxel_size - maps.voxel_size) > 1e-3:
+        raise ResultError(
+            f"{args.result} analyzes a box of {result.settings.box} at {result.settings.voxel_size:g} Å, but the half "
+            f"maps have {maps.box} at {maps.voxel_size:g} Å; give the analysis of these half maps, or none."
+        )
+    return result
+
+
+def _sources(args: argparse.Namespace, maps: HalfMaps) -> Iterator[tuple[str, Any, MapData]]:
+    """(name, what to filter, the map whose header is kept)."""
+    from pathlib import Path
+
+    from ..mapfiles import Header, read_map
+
+    first, second = (
+        Header.of(path).map_data(half, maps.voxel_size)
+        for path, half in ((args.half1, maps.half1), (args.half2, maps.half2))
+    )
+    if args.apply_to == "mean":
+        yield "mean", maps, first
+    elif args.apply_to == "halves":
+        yield "half1", maps.half1, first
+        yield "half2", maps.half2, second
+    else:
+        full = read_map(args.apply_to, args.voxel_size)
+        yield Path(args.apply_to).name.split(".")[0], full.data, full

@@ -1,0 +1,138 @@
+"""`cryoaniso metrics`: cFAR-like area ratio, relative signal, sphericity, spread of dFSC."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from ._results import add_inputs, analyzed, opened
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ..measures.cfar import AreaRatio, DirectionalSpread
+    from ..measures.sphericity import Sphericity
+
+__all__ = ["add_parser", "run"]
+
+
+def add_parser(subparsers: Any) -> None:
+    """Register the command.
+
+    Parameters
+    ----------
+    subparsers : argparse._SubParsersAction
+        Of the program's parser.
+    """
+    parser = subparsers.add_parser(
+        "metrics",
+        help="cFAR-like area ratio, relative signal, sphericity, spread of dFSC",
+        description="Single numbers of anisotropy, as other programs have them. cryoSPARC's cFAR and relative signal "
+        "are closed: what is printed here is an open surrogate, comparable with them and not equal to them. "
+        "A ratio of smallest to largest area below 0.5 suggests preferred orientation; it hangs on single "
+        "directions, so look at the ratio of the 5th to the 95th percentile beside it.",
+    )
+    add_inputs(parser)
+    parser.add_argument("-o", "--output", metavar="OUT", help="folder to write the numbers to, as JSON and CSV")
+    parser.add_argument("--overwrite", action="store_true", help="replace the folder of an earlier run")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do it.
+
+    Parameters
+    ----------
+    args : argparse.Namespace
+        The parsed command line.
+
+    Returns
+    -------
+    int
+        The exit code.
+    """
+    from ..errors import ResultError
+    from ..export import check_output, output_folder
+    from ..measures.cfar import cfar, dfsc_spread, relative_signal
+    from ..measures.sphericity import sphericity
+    from ..measures.threedfsc import threedfsc
+    from ._terminal import say
+
+    if args.output:
+        check_output(args.output, overwrite=args.overwrite)
+    result = analyzed(args, opened(args))
+    if result.histogram is None:
+        raise ResultError(
+            "The area ratio needs the angular histogram, which an analysis with exact sums (--parity) lacks."
+        )
+    cones, tori, spread = cfar(result.histogram), relative_signal(result.histogram), dfsc_spread(result.dfsc)
+    settings = result.settings
+    shape = sphericity(
+        threedfsc(result.dfsc, result.global_fsc.fsc, settings.box, settings.voxel_size, settings.cone_half_angle)
+    )
+    print("\n".join(_lines(cones, tori, shape)))
+    if args.output:
+        with output_folder(args.output, overwrite=args.overwrite) as folder:
+            _write(folder, cones, tori, shape, spread)
+        say(f"written to {args.output}")
+    return 0
+
+
+def _lines(cones: AreaRatio, tori: AreaRatio, shape: Sphericity) -> list[str]:
+    lines = []
+    for name, kind, ratio in (("area ratio (like cFAR)", "axes", cones), ("relative signal", "views", tori)):
+        lines.append(f"{name}: {ratio.ratio:.3f} smallest/largest, {ratio.robust:.3f} 5th/95th percentile")
+        for zenith, azimuth, share in ratio.worst():
+            lines.append(
+                f"  worst {kind}: zenith {zenith:5.1f}, azimuth {azimuth:5.1f} degrees, {share:.2f} of the median"
+            )
+        if ratio.n_by_chance:
+            lines.append(
+                f"  ! {ratio.n_by_chance} {kind} end where they hold fewer than 10 coefficients: mostly chance"
+            )
+        if ratio.n_not_crossed:
+            lines.append(f"  ! {ratio.n_not_crossed} {kind} never fall to {ratio.level:g}: Nyquist ends their area")
+    limited = ", reaching the last shell" if shape.limited else ""
+    lines.append(f"sphericity: {shape.value:.4f} at {shape.threshold:g} (this project's 3DFSC{limited})")
+    return lines
+
+
+def _write(folder: Path, cones: AreaRatio, tori: AreaRatio, shape: Sphericity, spread: DirectionalSpread) -> None:
+    import json
+
+    from ..export import write_table
+    from ..results import ResolutionFlag
+    from ..summary import json_ready
+
+    numbers: dict[str, Any] = {
+        "sphericity": shape.value,
+        "sphericity_threshold": shape.threshold,
+        "sphericity_definition": shape.definition,
+        "sphericity_limited": shape.limited,
+    }
+    for name, ratio in (("area_ratio", cones), ("relative_signal", tori)):
+        numbers[name] = {
+            "smallest_over_largest": ratio.ratio,
+            "percentile_5_over_95": ratio.robust,
+            "half_angle_degrees": ratio.half_angle,
+            "level": ratio.level,
+            "n_not_crossed": ratio.n_not_crossed,
+            "n_by_chance": ratio.n_by_chance,
+            "worst": [
+                {"zenith_degrees": zenith, "azimuth_degrees": azimuth, "area_over_median": share}
+                for zenith, azimuth, share in ratio.worst()
+            ],
+        }
+        words = [ResolutionFlag(flag).label for flag in ratio.flag.tolist()]
+        write_table(
+            folder / f"{name}.csv",
+            ["zenith", "azimuth", "area", "relative", "frequency", "flag"],
+            zip(ratio.zenith, ratio.azimuth, ratio.area, ratio.relative, ratio.frequency, words, strict=True),
+        )
+    write_table(
+        folder / "dfsc_spread.csv",
+        ["frequency", "mean", "sd", "minimum", "maximum", "measured"],
+        zip(spread.frequency, spread.mean, spread.sd, spread.minimum, spread.maximum, spread.measured, strict=True),
+    )
+    text = json.dumps(json_ready(numbers), indent=2, allow_nan=False, ensure_ascii=False)
+    (folder / "summary.json").write_text(text + "\n", encoding="utf-8")
