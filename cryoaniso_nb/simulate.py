@@ -185,8 +185,8 @@ def simulate_half_maps(
     >>> maps.half1.shape, maps.truth.dfsc.shape
     ((24, 24, 24), (321, 12))
     """
-    size: Box = (box, box, box) if isinstance(box, (int, np.integer)) else box
-    if len(size) != 3 or min(size) < 16:
+    size: Box = (box, box, box) if isinstance(box, int) else box
+    if min(size) < 16:
         raise SettingsError(f"The box is {size}, but every side must have at least 16 voxels.")
     if signal not in ("noise", "phantom"):
         raise SettingsError(f"The signal is '{signal}', but it must be noise or phantom.")

