@@ -13,11 +13,12 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from .errors import ResultError
+from .fscfiles import ForeignFSC
 from .headline import Analysed
 from .measures.resolution import resolution_statistics, weighted_percentiles
 from .results import ResolutionFlag
 
-__all__ = ["angstrom_axis", "dfsc_fan", "distribution", "fso_plot"]
+__all__ = ["angstrom_axis", "dfsc_fan", "distribution", "fso_plot", "overlay_fsc"]
 
 Floats = NDArray[np.float64]
 
@@ -182,6 +183,37 @@ def _extras(result: Analysed, ax: Axes) -> list[Any]:
     if floor is not None:
         handles += ax.plot(result.fso.frequency, floor, color=BLUE, lw=1.0, ls=":", label="FSO, noise alone")
     return handles
+
+
+def overlay_fsc(ax: Axes, curves: Sequence[ForeignFSC]) -> None:
+    """Draw FSC curves of other programs over `fso_plot` or `dfsc_fan`.
+
+    Parameters
+    ----------
+    ax : Axes
+        Whose x axis is in 1/Å.
+    curves : sequence of ForeignFSC
+        From `read_fsc`.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> ax = Figure().add_subplot()
+    >>> overlay_fsc(ax, [ForeignFSC(program="RELION", label="masked", frequency=np.ones(2), fsc=np.ones(2))])
+    >>> ax.lines[0].get_label()
+    'RELION, masked'
+    """
+    styles = ("-", "--", "-.", ":")
+    for i, curve in enumerate(curves):
+        label = f"{curve.program}, {curve.label}"
+        colour = (PURPLE, ORANGE, "#56B4E9", GREEN)[i % 4]
+        ax.plot(curve.frequency, curve.fsc, color=colour, lw=1.2, ls=styles[i // 4 % 4], label=label)
+    above = ax.get_legend()
+    if above is not None:
+        above.remove()
+    other = [twin for twin in ax.figure.axes if twin is not ax and twin.bbox.bounds == ax.bbox.bounds]
+    handles = [h for shown in (ax, *other) for h in shown.get_legend_handles_labels()[0]]
+    _legend_above(ax, handles, 2)
 
 
 def dfsc_fan(result: Analysed, ax: Axes, *, axis: int | None = None) -> None:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from .errors import OutputError, ResultError
 from .headline import Analysed
+from .measures.threedfsc import central_slices
 from .plot_curves import GREY, ORANGE, SERIES, STYLE, angstrom_axis, dfsc_fan, distribution, fso_plot
 from .plot_sphere import resolution_limits, sphere_plot
 
@@ -31,6 +32,7 @@ __all__ = [
     "save_figure",
     "slices_plot",
     "sphere_plot",
+    "threedfsc_plot",
 ]
 
 Floats = NDArray[np.float64]
@@ -141,6 +143,47 @@ def figure(result: Analysed, *, bingham: str | None = None, projection: str = "p
         made.legend(
             handles=handles, loc="outside upper left", ncols=4, frameon=False, handlelength=1.8, columnspacing=1.2
         )
+    return made
+
+
+def threedfsc_plot(result: Analysed) -> Figure:
+    """Central slices of the 3DFSC with a contour at chi, as in the paper's Fig. 1.
+
+    Parameters
+    ----------
+    result : AnalysisResult
+        An analysis.
+
+    Returns
+    -------
+    Figure
+        Planes kz = 0, ky = 0 and kx = 0.
+
+    Examples
+    --------
+    >>> import cryoaniso_nb as ca
+    >>> len(threedfsc_plot(ca.analyze(ca.simulate_half_maps(box=32, seed=0))).axes)
+    4
+    """
+    settings = result.settings
+    planes = central_slices(
+        result.dfsc, result.global_fsc.fsc, settings.box, settings.voxel_size, settings.cone_half_angle
+    )
+    panels = ((planes.xy, planes.x, planes.y, "xy"), (planes.xz, planes.x, planes.z, "xz"),
+              (planes.yz, planes.y, planes.z, "yz"))  # fmt: skip
+    with matplotlib.rc_context(STYLE):
+        made = _new(7.2, 2.7)
+        axes = made.subplots(1, 3)
+        for ax, (plane, columns, rows, names) in zip(axes, panels, strict=True):
+            extent = (columns[0], columns[-1], rows[0], rows[-1])
+            image = ax.imshow(plane, origin="lower", extent=extent, cmap="cividis", vmin=0, vmax=1)
+            if np.nanmin(plane) < result.fso.threshold < np.nanmax(plane):
+                ax.contour(columns, rows, plane, levels=[result.fso.threshold], colors=["white"], linewidths=1.2)
+            ax.locator_params(nbins=4)
+            ax.tick_params(axis="x", rotation=45)
+            ax.set_xlabel(f"{names[0]} (1/Å)")
+            ax.set_ylabel(f"{names[1]} (1/Å)")
+        made.colorbar(image, ax=list(axes), shrink=0.85).set_label(f"3DFSC (line: χ = {result.fso.threshold:g})")
     return made
 
 

@@ -1,0 +1,74 @@
+"""`cryoaniso report`: one HTML page on an analysis, or comparing several."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from ._saved import add_results, load_results
+
+__all__ = ["add_parser", "run"]
+
+
+def add_parser(subparsers: Any) -> None:
+    """Register the command.
+
+    Parameters
+    ----------
+    subparsers : argparse._SubParsersAction
+        Of the program's parser.
+    """
+    parser = subparsers.add_parser(
+        "report",
+        help="one self-contained HTML page on an analysis, or comparing several",
+        description="Write figures, tables, warnings, settings and how to read them to one HTML file that needs no "
+        "network. Several analyses give a comparison.",
+    )
+    add_results(parser, many=True)
+    parser.add_argument(
+        "-o", "--output", metavar="FILE", default="report.html", help="file to write (default: report.html)"
+    )
+    parser.add_argument("--label", action="append", metavar="TEXT", help="name of a result, one for each, in order")
+    parser.add_argument(
+        "--half-maps", nargs=2, metavar=("HALF1", "HALF2"), help="add slices of the map and of its low-pass at FSO = 0.9"
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace an existing file")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do it.
+
+    Parameters
+    ----------
+    args : argparse.Namespace
+        The parsed command line.
+
+    Returns
+    -------
+    int
+        The exit code.
+    """
+    from pathlib import Path
+
+    from ..errors import OutputError, SettingsError
+    from ..maps import open_half_maps
+    from ..report import write_report
+    from ._terminal import say
+
+    if Path(args.output).exists() and not args.overwrite:
+        raise OutputError(f"{args.output} exists already; choose another name or allow overwriting (--overwrite).")
+    results = load_results(args.results)
+    if args.half_maps and len(results) > 1:
+        raise SettingsError(f"Slices are drawn for one analysis, but {len(results)} were given; leave out --half-maps.")
+    maps = None
+    if args.half_maps:
+        maps = open_half_maps(*args.half_maps, voxel_size=results[0].settings.voxel_size)
+        if tuple(maps.box) != tuple(results[0].settings.box):
+            raise SettingsError(
+                f"The half maps have a box of {'x'.join(map(str, maps.box))} but the analysis one of "
+                f"{'x'.join(map(str, results[0].settings.box))}; give the maps that were analyzed."
+            )
+    page = write_report(results, args.output, maps=maps, labels=args.label, overwrite=args.overwrite)
+    say(f"written to {page}")
+    return 0
