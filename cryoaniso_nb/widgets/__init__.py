@@ -1,0 +1,25 @@
+"""Live views of a result or a running analysis, alone or together in `explore`."""
+
+from __future__ import annotations
+
+from ._session import LiveSession
+from .curves import FSOView
+from .distribution import DistributionView
+from .explorer import Explorer, explore
+from .fan import FanView
+from .slices import MapSlicesView, ThreeDFSCView
+from .sphere import SphereView
+from .summary_view import SummaryView
+
+__all__ = [
+    "DistributionView",
+    "Explorer",
+    "FSOView",
+    "FanView",
+    "LiveSession",
+    "MapSlicesView",
+    "SphereView",
+    "SummaryView",
+    "ThreeDFSCView",
+    "explore",
+]

@@ -1,0 +1,343 @@
+"""The explorer: all views of one session in one widget."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+import weakref
+from typing import Any
+
+import ipywidgets
+
+from ..analysis import AnalysisResult, load_result
+from ..directions import LEVELS
+from ..errors import MapError, ResultError, SettingsError
+from ._session import LiveSession, sentence
+from ._view import View, close_tree
+from .controls import ComparePanel, ConeControls, ExportPanel, FilePanel, RunBar
+from .curves import FSOView
+from .distribution import DistributionView
+from .fan import FanView
+from .slices import MapSlicesView, ThreeDFSCView
+from .sources import Source, code, source_of
+from .sphere import SphereView
+from .summary_view import SummaryView
+
+__all__ = ["Explorer", "explore"]
+
+STYLE = """<style>
+.cryoaniso-explorer, .cryoaniso-view { color: var(--jp-ui-font-color1, inherit); }
+.cryoaniso-explorer .widget-html-content, .cryoaniso-view .widget-html-content { line-height: normal; }
+.cryoaniso-figure text { font-size: 11px; }
+.cryoaniso-figure text.axislabel { font-size: 12px; fill: var(--jp-ui-font-color1, #444); }
+.cryoaniso-figure .axis text { fill: var(--jp-ui-font-color1, #444); }
+.cryoaniso-figure .axis path, .cryoaniso-figure .axis line { stroke: var(--jp-ui-font-color2, #777); }
+.cryoaniso-figure .plotarea_background, .cryoaniso-figure .plot_area_background { fill: none !important; }
+.cryoaniso-summary table { font-size: 13px; }
+</style>"""
+
+TABS = ("Directions", "3DFSC", "Map slices", "Summary", "Compare, export")
+
+# Explorers of the cell that made them, by cell: running it again closes the old ones.
+_of_cell: dict[str, tuple[str, list[weakref.ref[Explorer]]]] = {}
+
+
+class Explorer(ipywidgets.VBox):  # type: ignore[misc]
+    """Curves, sphere, fan, distribution, slices and summary of one session.
+
+    Parameters
+    ----------
+    session : LiveSession
+        What is shown.
+    source : Source
+        What it runs on.
+    choose : bool
+        Whether to begin with a panel to choose files.
+    """
+
+    def __init__(self, session: LiveSession, source: Source, *, choose: bool = False) -> None:
+        self.session, self.source = session, source
+        self.run_bar = RunBar(session)
+        self.cones = ConeControls(session, source.settings)
+        self.files = FilePanel(lambda: session.post(self._open))
+        self.files.layout.display = None if choose else "none"
+        self.curves = FSOView(session)
+        self.sphere = SphereView(session)
+        self.other_sphere = SphereView(session, other=True)
+        self.other_sphere.layout.display = "none"
+        self.fan, self.distribution = FanView(session), DistributionView(session)
+        self.threedfsc = _hidden(ThreeDFSCView, session)
+        self.slices = _hidden(MapSlicesView, session, lambda: self.source.maps)
+        self.summary = _hidden(SummaryView, session)
+        self.export = ExportPanel(session, lambda: self.source)
+        self.compare_panel = ComparePanel(session)
+        _share(self.curves, "1.35"), _share(self.sphere, "1"), _share(self.other_sphere, "1")
+        _share(self.fan, "1.35"), _share(self.distribution, "1")
+        top = ipywidgets.HBox([self.curves, self.sphere, self.other_sphere], layout={"width": "100%"})
+        directions = ipywidgets.HBox([self.fan, self.distribution], layout={"width": "100%"})
+        tools = ipywidgets.VBox([self.compare_panel, self.export])
+        self.tabs = ipywidgets.Tab([directions, self.threedfsc, self.slices, self.summary, tools], layout={"width": "100%"})
+        self.tabs.titles = TABS
+        self.tabs.observe(lambda _change: session.post(self._show_tab), names="selected_index")
+        self.body = ipywidgets.VBox([self.cones, top, self.tabs], layout={"width": "100%"})
+        super().__init__([ipywidgets.HTML(STYLE), self.run_bar, self.files, self.body], layout={"width": "100%", "max_width": "1400px"})
+        self.add_class("cryoaniso-explorer")
+        session.state.observe(self._compare_changed, names="other")
+        session.on_close(self._let_go)
+        self._show_body()
+        session.state.observe(self._show_body, names=["result", "status"])
+
+    # --- for people ------------------------------------------------------------------------
+
+    def result(self, timeout: float | None = None) -> AnalysisResult:
+        """Wait for the run and return what is shown.
+
+        Parameters
+        ----------
+        timeout : float, optional
+            Seconds to wait at most.
+
+        Returns
+        -------
+        AnalysisResult
+            A partial one if the run was stopped.
+
+        Raises
+        ------
+        CryoAnisoError
+            What ended the run.
+        TimeoutError
+            When it takes longer than `timeout`.
+        """
+        found: AnalysisResult = self.session.result(timeout)
+        return found
+
+    def compare(self, other: AnalysisResult | str | os.PathLike[str] | None) -> None:
+        """Show a second result beside the first.
+
+        Parameters
+        ----------
+        other : AnalysisResult, path or None
+            None removes it.
+
+        Raises
+        ------
+        ResultError
+            For something that is not a result.
+        """
+        if isinstance(other, (str, os.PathLike)):
+            other = load_result(other)
+        if other is not None and not isinstance(other, AnalysisResult):
+            raise ResultError(f"A {type(other).__name__} can't be compared with; give a result of analyze, or its file.")
+        self.session.select(other=other)
+
+    def code(self) -> str:
+        """Python that reproduces the present view.
+
+        Returns
+        -------
+        str
+            A few lines.
+        """
+        return code(self.source, self.result(), self.session.state.bingham)
+
+    def close(self) -> None:
+        """Stop the run and free what it holds."""
+        if sys.is_finalizing():
+            return
+        if self.session.closed:
+            super().close()
+        else:
+            self.session.close()
+
+    # --- on the loop ----------------------------------------------------------------------
+
+    def _open(self) -> None:
+        panel = self.files
+        try:
+            size = float(panel.voxel.value) if panel.voxel.value.strip() else None
+        except ValueError:
+            self.session.state.error = f"The voxel size is '{panel.voxel.value}', but it must be a number in Å, or empty."
+            return
+        settings = {
+            **self.source.settings, "cone_half_angle": self.cones.cone.value, "threshold": self.cones.chi.value, "axes": self.cones.axes.value,
+        }
+        names = [w.value.strip() or None for w in (panel.half1, panel.half2, panel.mask)]
+        path = panel.result.value.strip()
+        try:
+            if path:
+                source, result = source_of(path, None, None, None, None, settings)
+                self.source = source
+                self.session.show(result)
+                return
+            if names[0] is None or names[1] is None:
+                raise MapError("Two half maps are needed, but a path is empty; fill in both, or a saved result.")
+            self.source, _ = source_of(names[0], names[1], names[2], size, None, settings)
+        except Exception as error:
+            self.session.state.error = sentence(error)
+            return
+        self.session.start(self.source.stream)
+
+    def _show_tab(self) -> None:
+        views = {1: self.threedfsc, 2: self.slices, 3: self.summary}
+        for index, view in views.items():
+            view.active = self.tabs.selected_index == index
+        for view in (self.fan, self.distribution):
+            view.active = self.tabs.selected_index == 0
+
+    def _compare_changed(self, _change: Any) -> None:
+        self.other_sphere.layout.display = "none" if self.session.state.other is None else None
+
+    def _show_body(self, _change: Any = None) -> None:
+        shown = self.session.state.result is not None or self.session.state.status == "running"
+        display = None if shown else "none"
+        if self.body.layout.display != display:
+            self.body.layout.display = display
+
+    def _let_go(self) -> None:
+        self.source.forget()
+        close_tree(self)
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        """The widget, and a figure for pages without a front end."""
+        bundle = super()._repr_mimebundle_(**kwargs)
+        if not isinstance(bundle, dict) or self.session.closed:
+            return bundle
+        if self.session.running and not _someone_watches():
+            try:
+                self.session.result()
+            except Exception:
+                return bundle  # session.result() raises it again for whoever asks
+        result = self.session.latest
+        if result is not None and not self.session.running:
+            bundle["image/png"] = _picture(result, self.session.state.bingham)
+        return bundle
+
+
+def _hidden(kind: type[View], *arguments: Any) -> View:
+    """A view on a tab that isn't shown yet: it computes nothing until then."""
+    return kind(*arguments, active=False)
+
+
+def _share(view: View, part: str) -> None:
+    view.layout.flex, view.layout.min_width = f"{part} 1 0", "0"
+
+
+def _picture(result: AnalysisResult, bingham: str) -> bytes:
+    from ..plots import figure
+
+    buffer = io.BytesIO()
+    figure(result, bingham=bingham).savefig(buffer, format="png", dpi=110)
+    return buffer.getvalue()
+
+
+def _request() -> Any:
+    """The request that runs the present cell, {} outside of a kernel."""
+    try:
+        from IPython.core.getipython import get_ipython
+
+        return get_ipython().kernel.get_parent("shell") or {}
+    except (ImportError, AttributeError):
+        return {}
+
+
+def _someone_watches() -> bool:
+    """Whether a page shows results as they come: not so under nbconvert and its like."""
+    if os.environ.get("SERVER_SOFTWARE", "").startswith("voila"):
+        return True
+    return bool(_request().get("content", {}).get("allow_stdin", True))
+
+
+def _replace_old(explorer: Explorer) -> None:
+    """Close what an earlier run of the same cell made."""
+    request = _request()
+    cell = request.get("metadata", {}).get("cellId")
+    if not cell:
+        return
+    message = request.get("header", {}).get("msg_id", "")
+    before, made = _of_cell.get(cell, ("", []))
+    if before != message:
+        for old in (reference() for reference in made):
+            if old is not None:
+                old.close()
+        made = []
+    _of_cell[cell] = (message, [*made, weakref.ref(explorer)])
+
+
+def explore(
+    half1: Any = None,
+    half2: Any = None,
+    *,
+    mask: Any = None,
+    voxel_size: float | None = None,
+    maps: Any = None,
+    compare: AnalysisResult | str | os.PathLike[str] | None = None,
+    cone_half_angle: float = 17.0,
+    threshold: float = 0.143,
+    axes: int = 321,
+    scheduler: Any = "threads",
+    **options: Any,
+) -> Explorer:
+    """Explore the anisotropy of two half maps, or of a result, with the mouse.
+
+    Parameters
+    ----------
+    half1 : HalfMaps, AnalysisResult, path or ndarray, optional
+        Half maps, the first of two, or a result (or its .npz). Without it, files are chosen in the widget.
+    half2 : path or ndarray, optional
+        The second half map.
+    mask : path, ndarray or 'auto', optional
+        For maps given as paths or arrays.
+    voxel_size : float, optional
+        Å; overrides headers, needed for arrays.
+    maps : HalfMaps, optional
+        The maps of a result, for the map slices.
+    compare : AnalysisResult or path, optional
+        A second result to show beside the first.
+    cone_half_angle : float
+        Degrees.
+    threshold : float
+        chi.
+    axes : int
+        6, 21, 81, 321, 1281 or 5121.
+    scheduler : str or distributed.Client
+        Where to compute.
+    **options
+        More arguments of `iter_analysis`.
+
+    Returns
+    -------
+    Explorer
+        A widget; its ``result()`` waits for the run.
+
+    Raises
+    ------
+    MapError
+        When only half of an input is given.
+    SettingsError
+        For settings out of range.
+
+    Examples
+    --------
+    >>> import cryoaniso_nb as ca
+    >>> explorer = explore(ca.analyze(ca.simulate_half_maps(box=32, seed=0)))
+    >>> explorer.result().settings.n_axes
+    321
+    >>> explorer.close()
+    """
+    if axes not in LEVELS:
+        raise SettingsError(f"The number of axes is {axes}, but it must be one of {', '.join(map(str, LEVELS))}.")
+    settings = {"cone_half_angle": cone_half_angle, "threshold": threshold, "axes": axes, "scheduler": scheduler, **options}
+    source, result = source_of(half1, half2, mask, voxel_size, maps, settings)
+    if result is not None:
+        settings.update(cone_half_angle=result.settings.cone_half_angle, threshold=result.settings.threshold, axes=result.settings.n_axes)
+    runs = result is None and (source.maps is not None or source.half1 is not None)
+    session = LiveSession(source.stream if runs else None, result=result)
+    explorer = Explorer(session, source, choose=half1 is None)
+    _replace_old(explorer)
+    if compare is not None:
+        explorer.compare(compare)
+    if runs:
+        session.start()
+    return explorer
