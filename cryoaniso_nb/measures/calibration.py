@@ -19,14 +19,14 @@ from ..engine import Progress
 from ..errors import SettingsError
 from ..results import FSO, Bingham, DirectionalFSC, GlobalFSC, Result, Settings
 from .bingham import anisotropic_range, statistic
-from .fso import zone_shells
+from .fso import END, ONSET, zone_shells
 from .noisefields import MaskKernel, NoisePlan, ShellNoise, for_each_shell
 
-__all__ = ["Calibration", "calibrate", "calibrated_bingham", "monte_carlo_p", "calibrated_shells"]
+__all__ = ["Calibration", "calibrate", "calibrated_bingham", "calibrated_shells", "monte_carlo_p"]
 
 Floats = NDArray[np.float64]
 
-MARGIN = 4  # shells tested on either side of the transition zone
+MARGIN = 5  # shells tested on either side of the transition zone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -86,12 +86,12 @@ def calibrated_shells(curve: FSO) -> tuple[int, ...]:
     >>> occupancy = np.where(f < 0.6, 1.0, 0.0)
     >>> onset, end = transition_zone(f, occupancy)
     >>> calibrated_shells(FSO(frequency=f, occupancy=occupancy, threshold=0.143, onset=onset, middle=onset, end=end))
-    (7, 8, 9, 10, 11, 12, 13, 14, 15, 16)
+    (6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17)
     """
     zone = zone_shells(curve)
     if zone.start >= zone.stop:
         return ()
-    margin = max(MARGIN, (zone.stop - zone.start) // 4)
+    margin = max(MARGIN, (zone.stop - zone.start) // 3)
     return tuple(range(max(1, zone.start + 1 - margin), min(curve.frequency.size, zone.stop + margin) + 1))
 
 
@@ -237,7 +237,7 @@ def calibrate(
         usable = np.isfinite(null).any(axis=1)
         median[place[usable]] = np.nanmedian(null[usable], axis=1)
         high[place[usable]] = np.nanquantile(null[usable], 0.95, axis=1)
-        map_p, map_shell = _map_test(curve, bingham.statistic, place, null)
+        map_p, map_shell = _map_test(curve, bingham.statistic, place, null, np.stack([share for _, share in drawn]))
     return Calibration(
         frequency=dfsc.frequency,
         p_value=p_value,
@@ -252,18 +252,35 @@ def calibrate(
     )
 
 
-def _map_test(curve: FSO, statistic: Floats, place: NDArray[np.int64], null: Floats) -> tuple[float, int]:
-    """p-value of the largest statistic in the zone, each shell's divided by its mean."""
+def _map_test(
+    curve: FSO, statistic: Floats, place: NDArray[np.int64], null: Floats, occupancy: Floats
+) -> tuple[float, int]:
+    """p-value of the largest statistic in the zone, each shell's divided by its mean.
+
+    Every replicate is treated as the map is: its own occupancy decides where its zone lies.
+    """
     zone = zone_shells(curve)
-    inside = (place >= zone.start) & (place < zone.stop) & np.isfinite(statistic[place]) & np.isfinite(null).all(axis=1)
+    usable = np.isfinite(statistic[place]) & np.isfinite(null).all(axis=1)
+    inside = (place >= zone.start) & (place < zone.stop) & usable
     if not inside.any():
         return float("nan"), 0
-    every = np.column_stack([statistic[place[inside]], null[inside]])
+    every = np.column_stack([statistic[place], null])
     mean = every.mean(axis=1, keepdims=True)
     ratio = np.divide(every, mean, out=np.zeros_like(every), where=mean > 0)
-    top = ratio.max(axis=0)
-    shell = int(place[inside][np.argmax(ratio[:, 0])]) + 1
+    zones = np.column_stack([inside, _zones(occupancy) & usable[:, None]])
+    top = np.where(zones, ratio, 0.0).max(axis=0)
+    shell = int(place[np.argmax(np.where(inside, ratio[:, 0], -1.0))]) + 1
     return float(monte_carlo_p(top[:1], top[None, 1:])[0]), shell if top[0] > 0 else 0
+
+
+def _zones(occupancy: Floats) -> NDArray[np.bool_]:
+    """Shells in and beside the transition zone of each replicate, as `zone_shells` counts them."""
+    row = np.arange(len(occupancy))[:, None]
+    left = occupancy < ONSET
+    onset = np.where(left.any(axis=0), left.argmax(axis=0), len(occupancy) + 1)
+    ended = (occupancy < END) & (row >= onset)
+    end = np.where(ended.any(axis=0), ended.argmax(axis=0), len(occupancy))
+    return np.asarray((row >= onset - 1) & (row <= end))
 
 
 def calibrated_bingham(bingham: Bingham, curve: FSO, calibration: Calibration) -> Bingham:
