@@ -60,7 +60,7 @@ def add_output(parser: argparse.ArgumentParser, default: str | None = None) -> N
         help="folder to write" + (f" (default: {default})" if default else ""),
     )
     parser.add_argument("--overwrite", action="store_true", help="replace the folder of an earlier analysis")
-    parser.add_argument("--no-figure", action="store_true", help="write no figure.png and figure.svg")
+    parser.add_argument("--no-figure", action="store_true", help="write no figures")
 
 
 def cone_settings(args: argparse.Namespace) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import Any
 
 from ._arguments import add_output, add_scheduler
@@ -21,7 +22,7 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "demo",
         help="simulate anisotropic half maps and analyze them",
-        description="Simulate two half maps that lack views, analyze them, and write the same files as analyze.",
+        description="Simulate two half maps that lack views, and write what analyze writes, and a report.",
     )
     parser.add_argument("--box", type=int, default=128, metavar="N", help="voxels a side (default: 128)")
     parser.add_argument("--voxel-size", type=float, default=1.0, metavar="Å", help="voxel size (default: 1)")
@@ -62,7 +63,19 @@ def run(args: argparse.Namespace) -> int:
     maps = simulate_half_maps(box=args.box, voxel_size=args.voxel_size, preset=args.preset, seed=args.seed)
     with shown_progress() as progress:
         result = analyze(maps, scheduler=args.scheduler, progress=progress)
-    out = write_analysis(result, args.output, overwrite=args.overwrite, figure=not args.no_figure)
+
+    def report(path: Path) -> None:
+        from ..report import write_report
+
+        write_report(result, path, maps=maps)
+
+    out = write_analysis(
+        result,
+        args.output,
+        overwrite=args.overwrite,
+        figure=not args.no_figure,
+        extra_files={} if args.no_figure else {"report.html": report},
+    )
     print_summary(result)
     if maps.truth is not None:
         onset, end = maps.truth.transition_zone_expected

@@ -30,7 +30,10 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("--label", action="append", metavar="TEXT", help="name of a result, one for each, in order")
     parser.add_argument(
-        "--half-maps", nargs=2, metavar=("HALF1", "HALF2"), help="add slices of the map and of its low-pass at FSO = 0.9"
+        "--half-maps",
+        nargs=2,
+        metavar=("HALF1", "HALF2"),
+        help="add slices of the map and of its low-pass at FSO = 0.9",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace an existing file")
     parser.set_defaults(run=run)

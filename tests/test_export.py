@@ -1,0 +1,198 @@
+"""The folder of an analysis: complete, strict and repeatable, or not there."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import cryoaniso_nb as ca
+from cryoaniso_nb.errors import OutputError
+from cryoaniso_nb.export import check_output, output_folder, write_analysis, write_table
+from cryoaniso_nb.results import ResolutionFlag
+
+FILES = {"curves.csv", "directional_resolution.csv", "summary.json", "figure.png", "figure.svg", "result.npz"}
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with open(path, newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def column(path: Path, name: str) -> list[float]:
+    return [float(row[name]) if row[name] else float("nan") for row in rows(path)]
+
+
+def test_all_files_are_there_and_nothing_beside_them(tmp_path: Path, small_result: ca.AnalysisResult) -> None:
+    out = write_analysis(small_result, tmp_path / "deep" / "out")
+    assert {path.name for path in out.iterdir()} == FILES
+    assert [path.name for path in out.parent.iterdir()] == ["out"]
+    assert (out / "figure.png").read_bytes()[:4] == b"\x89PNG"
+    assert "<svg" in (out / "figure.svg").read_text()
+
+
+def test_curves_hold_what_the_result_holds(tmp_path: Path, small_result: ca.AnalysisResult) -> None:
+    path = write_analysis(small_result, tmp_path / "out", figure=False) / "curves.csv"
+    header = path.read_text().split("\n")[0]
+    assert header == "shell,frequency,resolution,fsc,fsc_unmasked,fso,bingham,p_value,published"
+    r = small_result
+    expected = {
+        "shell": np.arange(1, 25),
+        "frequency": r.fso.frequency,
+        "resolution": 1 / r.fso.frequency,
+        "fsc": r.global_fsc.fsc,
+        "fsc_unmasked": r.global_fsc.fsc_unmasked,
+        "fso": r.fso.occupancy,
+        "bingham": r.bingham.statistic,
+        "p_value": r.bingham.p_value,
+        "published": r.bingham.published,
+    }
+    for name, values in expected.items():
+        np.testing.assert_allclose(column(path, name), values, rtol=1e-8, err_msg=name)
+    assert np.isnan(r.bingham.statistic[0])  # and its field is empty, not "nan"
+    assert rows(path)[0]["bingham"] == ""
+
+
+def test_directions_hold_what_the_result_holds(tmp_path: Path, small_result: ca.AnalysisResult) -> None:
+    path = write_analysis(small_result, tmp_path / "out", figure=False) / "directional_resolution.csv"
+    d = small_result.directional_resolution
+    found = rows(path)
+    assert list(found[0]) == ["zenith", "azimuth", "resolution", "flag"]
+    assert [row["flag"] for row in found] == [ResolutionFlag(f).label for f in d.flag.tolist()]
+    np.testing.assert_allclose(column(path, "resolution"), d.resolution, rtol=1e-8)
+    np.testing.assert_allclose(column(path, "zenith"), d.zenith, atol=1e-6)
+    crossed = np.array([row["resolution"] != "" for row in found])
+    np.testing.assert_array_equal(crossed, d.measured)
+
+
+def test_a_calibrated_curve_gets_its_column(tmp_path: Path, small_result: ca.AnalysisResult) -> None:
+    values = np.linspace(0, 1, 24)
+    result = small_result.replace(bingham=small_result.bingham.replace(calibrated=values))
+    path = write_analysis(result, tmp_path / "out", figure=False) / "curves.csv"
+    np.testing.assert_allclose(column(path, "calibrated"), values, rtol=1e-8)
+
+
+def test_the_summary_is_strict_json(tmp_path: Path, small_result: ca.AnalysisResult) -> None:
+    unknown = small_result.fso.end.replace(frequency=float("nan"), flag=ResolutionFlag.NOT_CROSSED)
+    result = small_result.replace(fso=small_result.fso.replace(end=unknown))
+    text = (write_analysis(result, tmp_path / "out", figure=False) / "summary.json").read_text()
+
+    def refuse(constant: str) -> Any:
+        raise AssertionError(f"{constant} is not JSON")
+
+    summary = json.loads(text, parse_constant=refuse)
+    assert next(iter(summary)) == "headline"
+    assert summary["fso_0.1_resolution_angstrom"] is None
+    assert summary["settings"]["cone_half_angle_degrees"] == 17
+    assert summary["warnings"] == list(small_result.warnings)
+    assert summary["versions"]["numpy"] == np.__version__
+    assert summary["version"] == ca.__version__
+
+
+def test_the_saved_result_can_be_cut_again(tmp_path: Path, small_result: ca.AnalysisResult) -> None:
+    out = write_analysis(small_result, tmp_path / "out", figure=False)
+    loaded = ca.load_result(out / "result.npz")
+    again = loaded.with_cones(cone_half_angle=25)
+    np.testing.assert_allclose(again.dfsc.values, small_result.with_cones(cone_half_angle=25).dfsc.values)
+
+
+def test_the_same_result_gives_the_same_bytes(tmp_path: Path, small_result: ca.AnalysisResult) -> None:
+    first, second = (write_analysis(small_result, tmp_path / name) for name in ("a", "b"))
+    for name in FILES - {"result.npz"}:  # a zip file carries times
+        assert (first / name).read_bytes() == (second / name).read_bytes(), name
+
+
+def test_extra_files_are_part_of_the_folder(tmp_path: Path, small_result: ca.AnalysisResult) -> None:
+    extra = {"note.txt": lambda path: path.write_text("hello")}
+    out = write_analysis(small_result, tmp_path / "out", figure=False, extra_files=extra)
+    assert (out / "note.txt").read_text() == "hello"
+
+
+def test_tables_quote_what_needs_it(tmp_path: Path) -> None:
+    write_table(tmp_path / "t.csv", ["a", "b"], [("x,y", None), (np.float64(0.1), np.float64("inf"))])
+    assert (tmp_path / "t.csv").read_text() == 'a,b\n"x,y",\n0.1,\n'
+
+
+# --- all or nothing ----------------------------------------------------------------------
+
+
+def stopped(*_: Any) -> None:
+    raise KeyboardInterrupt
+
+
+def test_whatever_stops_the_writing_leaves_nothing(tmp_path: Path, small_result: ca.AnalysisResult) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        write_analysis(small_result, tmp_path / "new" / "out", figure=False, extra_files={"x": stopped})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_overwriting_keeps_the_old_folder_until_the_new_one_is_whole(
+    tmp_path: Path, small_result: ca.AnalysisResult
+) -> None:
+    out = write_analysis(small_result, tmp_path / "out", figure=False, extra_files={"old": Path.touch})
+    with pytest.raises(KeyboardInterrupt):
+        write_analysis(small_result, out, overwrite=True, figure=False, extra_files={"x": stopped})
+    assert (out / "old").exists()
+    write_analysis(small_result, out, overwrite=True, figure=False)
+    assert not (out / "old").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_failing_rename_brings_the_old_folder_back(
+    tmp_path: Path, small_result: ca.AnalysisResult, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = write_analysis(small_result, tmp_path / "out", figure=False, extra_files={"old": Path.touch})
+    rename = Path.rename
+
+    def fail(self: Path, target: Path) -> Path:
+        if self.suffix == ".part":
+            raise OSError(28, "No space left on device")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", fail)
+    with pytest.raises(OutputError, match="no space left"):
+        write_analysis(small_result, out, overwrite=True, figure=False)
+    assert (out / "old").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_an_existing_folder_needs_overwrite(tmp_path: Path, small_result: ca.AnalysisResult) -> None:
+    out = write_analysis(small_result, tmp_path / "out", figure=False)
+    with pytest.raises(OutputError, match="--overwrite"):
+        write_analysis(small_result, out, figure=False)
+
+
+def test_a_folder_with_other_files_is_never_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").touch()
+    with pytest.raises(OutputError, match="other files"):
+        check_output(tmp_path, overwrite=True)
+
+
+def test_an_empty_folder_may_be_overwritten(tmp_path: Path) -> None:
+    assert check_output(tmp_path, overwrite=True) == tmp_path
+
+
+def test_a_file_in_the_way_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="is a file"):
+        check_output(tmp_path / "file", overwrite=True)
+    with pytest.raises(OutputError, match="is a file, not a folder"):
+        check_output(tmp_path / "file" / "out")
+
+
+def test_a_folder_without_permission_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "access", lambda *_: False)  # root, who runs many a CI, may write anywhere
+    with pytest.raises(OutputError, match="allows no writing"):
+        check_output(tmp_path / "out")
+
+
+def test_the_folder_has_the_usual_permissions(tmp_path: Path) -> None:
+    with output_folder(tmp_path / "out"):
+        pass
+    (tmp_path / "plain").mkdir()
+    assert (tmp_path / "out").stat().st_mode == (tmp_path / "plain").stat().st_mode
