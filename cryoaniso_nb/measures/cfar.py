@@ -24,7 +24,6 @@ Floats = NDArray[np.float64]
 N_AXES = 256
 CONE = 20.0  # degrees
 LEVEL = 0.143
-START_SHELL = 3  # in the shells before, a cone holds 0 to 2 coefficients
 FEW = 10  # coefficients in a cone below which its FSC passes the level by chance in one case of four
 CONCERN = 0.5  # cFAR below which cryoSPARC's guide suspects preferred orientation
 
@@ -207,7 +206,7 @@ def cfar(
     axes: Floats | None = None,
     cone_half_angle: float = CONE,
     level: float = LEVEL,
-    start_shell: int = START_SHELL,
+    start_shell: int | None = None,
 ) -> AreaRatio:
     """Conical FSC area ratio: 256 hard 20 degree cones, smallest area under their FSC over largest.
 
@@ -225,9 +224,10 @@ def cfar(
         Degrees.
     level : float
         Areas end with the first shell at or below it.
-    start_shell : int
-        First shell that may end an area: with 1, the one or two coefficients of a cone in the
-        first shells can end it by chance.
+    start_shell : int, optional
+        First shell that may end an area; by default the first where 95 % of the axes hold 10
+        coefficients or more (6 for 20 degree cones). With 1 the few coefficients of the first
+        shells can end an area by chance, which makes the ratio 0.
 
     Returns
     -------
@@ -256,7 +256,7 @@ def relative_signal(
     axes: Floats | None = None,
     half_angle: float = CONE,
     level: float = LEVEL,
-    start_shell: int = START_SHELL,
+    start_shell: int | None = None,
 ) -> AreaRatio:
     """Signal per view direction: area under the FSC of the torus perpendicular to it.
 
@@ -274,9 +274,10 @@ def relative_signal(
         Degrees to either side of the plane.
     level : float
         Areas end with the first shell at or below it.
-    start_shell : int
-        First shell that may end an area: with 1, the one or two coefficients of a cone in the
-        first shells can end it by chance.
+    start_shell : int, optional
+        First shell that may end an area; by default the first where 95 % of the axes hold 10
+        coefficients or more (6 for 20 degree cones). With 1 the few coefficients of the first
+        shells can end an area by chance, which makes the ratio 0.
 
     Returns
     -------
@@ -305,7 +306,12 @@ def _check(half_angle: float) -> None:
 
 
 def _ratio(
-    histogram: AngularHistogram, axes: Floats | None, kind: str, half_angle: float, level: float, start_shell: int
+    histogram: AngularHistogram,
+    axes: Floats | None,
+    kind: str,
+    half_angle: float,
+    level: float,
+    start_shell: int | None,
 ) -> AreaRatio:
     directions = fibonacci_axes(N_AXES) if axes is None else axes
     radians = np.deg2rad(half_angle)
@@ -314,8 +320,10 @@ def _ratio(
     curves = correlation(*sums)
     whole = correlation(*histogram.shell_sums[:, 1:])
     curves = np.where(np.isfinite(curves), curves, np.nan_to_num(whole))
+    enough = np.percentile(count, 5, axis=0) >= FEW
+    start = int(np.argmax(enough)) + 1 if start_shell is None else start_shell
     below = curves <= level
-    below[:, : start_shell - 1] = False
+    below[:, : start - 1] = False
     crossed = below.any(axis=1)
     last = np.where(crossed, np.argmax(below, axis=1), curves.shape[1] - 1)
     shell = np.arange(1, curves.shape[1] + 1)
@@ -337,7 +345,7 @@ def _ratio(
         count=count[np.arange(len(directions)), last],
         half_angle=half_angle,
         level=level,
-        start_shell=start_shell,
+        start_shell=start,
     )
 
 
