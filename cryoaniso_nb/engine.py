@@ -326,7 +326,8 @@ def _reduce_block(pieces: Sequence[Pair], start: int, box: Box, side: int) -> _P
 
 def _products(first: NDArray[Any], second: NDArray[Any]) -> Floats:
     a, b = first.astype(np.complex128), second.astype(np.complex128)
-    return np.stack([(a.conj() * b).real, (a.conj() * a).real, (b.conj() * b).real])
+    with np.errstate(invalid="ignore"):  # infinite voxels: refused later, by their power
+        return np.stack([(a.conj() * b).real, (a.conj() * a).real, (b.conj() * b).real])
 
 
 def _reduce_shells(pieces: Sequence[Pair], start: int, box: Box) -> Floats:
