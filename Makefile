@@ -15,7 +15,7 @@ SOURCES := $(wildcard cryoaniso_nb benchmarks docs tests notebooks)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-oldest lint format lab bench screenshots binder-check clean
+.PHONY: help demo test test-oldest lint format lab bench screenshots pins binder-check clean
 
 help: ## Say what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -48,6 +48,11 @@ bench: $(VENV)/.stamp-run ## Measure speed and memory, print a table
 
 screenshots: $(VENV)/.stamp-test ## Make the README's pictures (needs Chromium)
 	$(BIN)/python docs/make_screenshots.py
+
+pins: $(VENV)/.stamp-test $(VENV)/.stamp-lint ## Write the versions in .venv to constraints.txt, for CI and Binder
+	{ echo '# The versions that CI and Binder install, on Python 3.11; renewed by `make pins`.'; \
+	  $(BIN)/python -m pip freeze --exclude-editable | grep -v -e ' @ ' -e '^#' -e '^-'; } > constraints.tmp
+	mv constraints.tmp constraints.txt
 
 binder-check: ## Do what Binder does, in a fresh environment
 	PYTHON=$(PYTHON) binder/check
