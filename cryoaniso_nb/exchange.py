@@ -91,7 +91,7 @@ def emdb_xml(r: Analysed) -> dict[str, str]:
     files = {"fsc_unmasked.xml": fsc_xml(curve.frequency, curve.fsc_unmasked, "FSC of unmasked half maps")}
     if r.settings.mask != "none":
         files["fsc_masked.xml"] = fsc_xml(curve.frequency, curve.fsc, "FSC of masked half maps")
-    corrected = getattr(getattr(r, "noise_substitution", None), "fsc_corrected", None)
+    corrected = getattr(getattr(r, "mask_correction", None), "corrected", None)
     if corrected is not None:
         title = "FSC of masked half maps, corrected by noise substitution"
         files["fsc_corrected.xml"] = fsc_xml(curve.frequency, corrected, title)

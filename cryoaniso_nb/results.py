@@ -14,6 +14,7 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
+from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -181,7 +182,7 @@ def _pack(value: Any, key: str, arrays: dict[str, NDArray[Any]]) -> Any:
         return {"$array": key}
     if isinstance(value, Result):
         fields = {f.name: _pack(getattr(value, f.name), f"{key}/{f.name}".lstrip("/"), arrays) for f in dataclasses.fields(value)}
-        return {"$type": type(value).__name__, "fields": fields}
+        return {"$type": type(value).__name__, "$module": type(value).__module__, "fields": fields}
     if isinstance(value, ResolutionFlag):
         return {"$flag": int(value)}
     if isinstance(value, (tuple, list)):
@@ -206,6 +207,9 @@ def _unpack(value: Any, arrays: Mapping[str, NDArray[Any]]) -> Any:
         return tuple(_unpack(item, arrays) for item in value["$tuple"])
     if "$dict" in value:
         return {name: _unpack(item, arrays) for name, item in value["$dict"].items()}
+    module = value.get("$module", "")
+    if value["$type"] not in Result._types and module.startswith(f"{__package__}."):
+        import_module(module)  # a type of a measure that hasn't been used in this session
     kind = Result._types.get(value["$type"])
     if kind is None:
         raise ResultError(f"The file holds a {value['$type']}, which this version doesn't know; update cryoaniso_nb.")

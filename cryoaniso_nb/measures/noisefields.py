@@ -77,8 +77,8 @@ def mask_kernel(mask: NDArray[Any] | None) -> MaskKernel | None:
     small: Box = tuple(min(side, KERNEL_SIDE) for side in box)  # type: ignore[assignment]
     part = _resized(spectrum, box, small)
     reduced = scipy.fft.irfftn(part, s=small) * (np.prod(small) / np.prod(box))
-    square = np.square(mask, dtype=np.float64)
-    ratio = float(square.sum() ** 2 / (square.size * np.square(square).sum()))
+    square = np.square(mask, dtype=np.float32).ravel()
+    ratio = float(square.sum(dtype=np.float64) ** 2 / (square.size * float(square @ square)))
     return MaskKernel(box=box, mask=reduced.astype(np.float32), volume_ratio=ratio)
 
 
