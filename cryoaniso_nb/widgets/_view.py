@@ -12,12 +12,26 @@ from numpy.typing import NDArray
 
 from ._session import LiveSession
 
-__all__ = ["Picture", "View", "angstrom_ticks", "close_tree", "figure", "finite_pieces", "legend", "lines", "put"]
+__all__ = ["Picture", "View", "angstrom_ticks", "close_tree", "figure", "finite_pieces", "legend", "lines", "put", "round_ticks", "set_ticks"]
 
 Floats = NDArray[np.float64]
 
 ROUND = (100, 50, 30, 20, 15, 12, 10, 9, 8, 7, 6, 5, 4.5, 4, 3.5, 3.2, 3, 2.8, 2.6, 2.4, 2.2, 2, 1.8, 1.6, 1.5, 1.4, 1.3, 1.2, 1.1, 1, 0.9, 0.8, 0.7, 0.6, 0.5)
 TICKS = {"font-size": "11px"}
+
+STYLE = """<style>
+.cryoaniso-explorer, .cryoaniso-view { color: var(--jp-ui-font-color1, inherit); }
+.cryoaniso-view .widget-html-content, .cryoaniso-explorer .widget-html-content { line-height: normal; }
+.cryoaniso-figure {
+  --bq-content-font-color: var(--jp-ui-font-color1, #333);
+  --bq-axislabel-fill: var(--jp-ui-font-color1, #333);
+  --bq-axislabel-font: 12px sans-serif;
+  --bq-axis-path-stroke: var(--jp-ui-font-color2, #777);
+}
+.cryoaniso-figure .tick text { fill: var(--jp-ui-font-color1, #333); font-size: 11px; }
+.cryoaniso-sphere text.object_label, .cryoaniso-sphere .label { paint-order: stroke; }
+.cryoaniso-summary table { font-size: 13px; }
+</style>"""
 
 
 class View(ipywidgets.VBox):  # type: ignore[misc]
@@ -40,7 +54,7 @@ class View(ipywidgets.VBox):  # type: ignore[misc]
         self._stale: set[str] = set()
         super().__init__(**kwargs)
         self.add_class("cryoaniso-view")
-        self.children = self.build()
+        self.children = [ipywidgets.HTML(STYLE, layout={"display": "none"}), *self.build()]
         self.session.state.observe(self._changed, names=["result", "other", *self.watches])
         self.session.on_close(self._let_go)
         self._draw({"result"})
@@ -152,8 +166,59 @@ def angstrom_ticks(low: float, high: float, count: int = 9) -> tuple[Floats, dic
         frequency = 1 / resolution
         if low < frequency <= high * (1 + 1e-9) and (not ticks or ticks[-1] - frequency >= gap):
             ticks.append(frequency)
-            labels[repr(frequency)] = f"{resolution:g}"
+            labels[_script_number(frequency)] = f"{resolution:g}"
     return np.array(ticks[::-1] or [high]), labels
+
+
+def round_ticks(low: float, high: float, count: int = 5) -> Floats:
+    """Round numbers within a range, for the ticks of an axis.
+
+    Parameters
+    ----------
+    low, high : float
+        The range.
+    count : int
+        About how many.
+
+    Returns
+    -------
+    ndarray
+        Multiples of 1, 2, 2.5 or 5 times a power of ten.
+
+    Examples
+    --------
+    >>> round_ticks(-0.33, 0.33).tolist()
+    [-0.2, 0.0, 0.2]
+    """
+    if not high > low:
+        return np.array([low])
+    rough = (high - low) / count
+    power = 10.0 ** np.floor(np.log10(rough))
+    step = power * next(m for m in (1, 2, 2.5, 5, 10) if m * power >= rough * 0.999)
+    first, last = int(np.ceil(low / step - 1e-9)), int(np.floor(high / step + 1e-9))
+    return np.asarray(np.round(np.arange(first, last + 1) * step, 10) + 0.0)
+
+
+def set_ticks(axis: bqplot.Axis, ticks: Floats) -> None:
+    """Give an axis ticks and their labels, in one message.
+
+    Parameters
+    ----------
+    axis : bqplot.Axis
+        The axis.
+    ticks : ndarray
+        Where, in the scale's unit.
+    """
+    if axis.tick_values is not None and np.array_equal(axis.tick_values, ticks):
+        return
+    with axis.hold_sync():
+        axis.tick_values = ticks
+        axis.tick_labels = {_script_number(float(t)): f"{float(t):g}" for t in ticks}
+
+
+def _script_number(value: float) -> str:
+    """A number as JavaScript writes it, which is how tick labels are looked up."""
+    return str(int(value)) if value == int(value) else repr(value)
 
 
 def finite_pieces(x: Floats, y: Floats) -> tuple[Floats, Floats]:

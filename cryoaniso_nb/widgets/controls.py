@@ -11,6 +11,7 @@ import ipywidgets
 
 from ..analysis import load_result
 from ..directions import LEVELS
+from ..engine import smallest_cone
 from ..errors import CryoAnisoError, OutputError, ResultError
 from ._session import LiveSession, sentence
 from .sources import Source, code
@@ -39,7 +40,7 @@ class RunBar(ipywidgets.VBox):  # type: ignore[misc]
         self.headline = ipywidgets.HTML(layout={"flex": "1 1 auto", "min_width": "0"})
         self.bar = ipywidgets.IntProgress(min=0, max=1, value=0, layout={"width": "130px"})
         self.stage = ipywidgets.HTML(layout={"width": "170px"})
-        self.stop = ipywidgets.Button(description="Stop", tooltip="Stop the run and keep what it has found", layout={"width": "80px"})
+        self.stop = ipywidgets.Button(description="Stop", tooltip="Stop the run and keep what it has found", layout={"width": "96px"})
         self.stop.add_class("cryoaniso-stop")
         self.stop.on_click(self._pressed)
         self.error = ipywidgets.HTML(layout={"display": "none"})
@@ -107,7 +108,7 @@ class ConeControls(ipywidgets.HBox):  # type: ignore[misc]
         self._following = False
         style = {"description_width": "initial"}
         self.cone = ipywidgets.FloatSlider(
-            value=settings["cone_half_angle"], min=10.0, max=40.0, step=0.5, description="Cone half-angle (°)", readout_format=".1f",
+            value=settings["cone_half_angle"], min=min(10.0, settings["cone_half_angle"]), max=max(40.0, settings["cone_half_angle"]), step=0.5, description="Cone half-angle (°)", readout_format=".1f",
             style=style, layout={"width": "330px"},
         )
         self.cone.add_class("cryoaniso-cone")
@@ -136,6 +137,9 @@ class ConeControls(ipywidgets.HBox):  # type: ignore[misc]
         if result is None:
             return
         fixed = result.histogram is None
+        if not fixed:
+            least = smallest_cone(result.histogram.nodes_per_face)
+            _quiet(self.cone, min=min(least, self.cone.value))
         for widget in (self.cone, self.chi, self.axes):
             _quiet(widget, disabled=fixed)
         _quiet(self.note, value="<span style='font-size:12px'>exact sums: cones are fixed</span>" if fixed else "")
@@ -296,7 +300,7 @@ class ComparePanel(ipywidgets.HBox):  # type: ignore[misc]
     def __init__(self, session: LiveSession) -> None:
         self.session = session
         self.path = ipywidgets.Text(
-            description="Compare with", placeholder="result.npz of another run", layout={"width": "420px"}, style={"description_width": "90px"}
+            description="Compare with", placeholder="result.npz of another run", layout={"width": "420px"}, style={"description_width": "100px"}
         )
         self.load = ipywidgets.Button(description="Show", tooltip="Overlay its FSO and BT, and show its sphere", layout={"width": "80px"})
         self.clear = ipywidgets.Button(description="Remove", tooltip="Show the first result alone", layout={"width": "80px"})

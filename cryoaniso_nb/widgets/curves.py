@@ -53,10 +53,10 @@ class FSOView(View):
         self.zone = bqplot.Lines(
             x=np.zeros(4), y=np.full(4, -1e3), scales=left, colors=[colours.FSO], fill="inside", fill_opacities=[0.14], stroke_width=0
         )
-        self.levels = lines(left, colours.LINE, stroke_width=1, line_style="dotted")
+        self.levels = lines(left, colours.LINE, stroke_width=1, opacities=[0.45] * 3)
         self.chi = lines(left, colours.CHI, stroke_width=1, line_style="dash_dotted")
         self.fsc = lines(left, colours.FSC)
-        self.fsc_unmasked = lines(left, colours.FSC, line_style="dotted")
+        self.fsc_unmasked = lines(left, colours.FSC, stroke_width=1, opacities=[0.7] * 12)
         self.bt = lines(right, colours.BT, line_style="dashed")
         self.fso = lines(left, colours.FSO, stroke_width=2.5)
         self.other_bt = lines(right, colours.OTHER, line_style="dashed")
@@ -223,7 +223,7 @@ class FSOView(View):
             ("FSC (masked)" if masked else "FSC", colours.FSC, "solid", "Fourier shell correlation of whole shells."),
         ]
         if masked:
-            entries.append(("FSC unmasked", colours.FSC, "dotted", "The same without the mask."))
+            entries.append(("FSC unmasked", colours.FSC + "99", "solid", "The same without the mask."))
         entries += [
             (name, colours.BT, "dashed", note),
             (f"chi = {result.settings.threshold:.3g}", colours.CHI, "dashed", "dFSC that counts as signal."),

@@ -10,9 +10,9 @@ import ipywidgets
 import numpy as np
 from numpy.typing import NDArray
 
-from ..measures.resolution import resolution_statistics
+from ..measures.resolution import resolution_statistics, weighted_percentiles
 from . import colours
-from ._view import TICKS, View, figure, lines, put
+from ._view import TICKS, View, figure, lines, put, round_ticks, set_ticks
 from .sphere import nearest_axis
 
 __all__ = ["DistributionView", "distribution"]
@@ -23,7 +23,7 @@ BINS = 24
 
 
 def distribution(resolution: Floats, areas: Floats, bins: int = BINS) -> tuple[Floats, Floats]:
-    """Histogram of directional resolution, weighted by area.
+    """Histogram of directional resolution, weighted by area; the last bin holds what lies beyond.
 
     Parameters
     ----------
@@ -49,9 +49,10 @@ def distribution(resolution: Floats, areas: Floats, bins: int = BINS) -> tuple[F
     if not known.any():
         return np.linspace(0.0, 1.0, bins + 1), np.zeros(bins)
     low, high = float(resolution[known].min()), float(resolution[known].max())
+    high = min(high, weighted_percentiles(resolution[known], areas[known], (98.0,))[0] * 1.05)
     if high - low < 0.02 * low:
         low, high = low * 0.98, high * 1.02
-    share, edges = np.histogram(resolution[known], bins=bins, range=(low, high), weights=areas[known])
+    share, edges = np.histogram(np.minimum(resolution[known], high), bins=bins, range=(low, high), weights=areas[known])
     return edges, 100 * share
 
 
@@ -73,11 +74,12 @@ class DistributionView(View):
         self.bars = lines(scales, colours.FSO, stroke_width=1, fill="bottom", fill_colors=[colours.FSO], fill_opacities=[0.45])
         self.fsc = lines(scales, colours.FSC, stroke_width=1.5, line_style="dashed")
         self.selected = lines(scales, colours.SELECTED, stroke_width=2)
-        x_axis = bqplot.Axis(scale=self.x, label="Directional resolution (Å)", grid_lines="none", tick_style=TICKS, label_offset="34px", num_ticks=6)
-        y_axis = bqplot.Axis(
-            scale=self.y, side="left", label="Share of directions (%)", grid_lines="none", tick_style=TICKS, label_offset="36px", num_ticks=5, tick_format="~g"
+        self.x_axis = bqplot.Axis(scale=self.x, label="Directional resolution (Å)", grid_lines="none", tick_style=TICKS, label_offset="34px", tick_values=np.array([0.0, 1.0]))
+        self.y_axis = bqplot.Axis(
+            scale=self.y, side="left", label="Share of directions (%)", grid_lines="none", tick_style=TICKS,
+            label_offset="36px", tick_values=np.array([0.0, 1.0]),
         )
-        self.figure = figure([self.bars, self.fsc, self.selected], [x_axis, y_axis], 300, fig_margin={"top": 8, "bottom": 46, "left": 52, "right": 20})
+        self.figure = figure([self.bars, self.fsc, self.selected], [self.x_axis, self.y_axis], 300, fig_margin={"top": 8, "bottom": 46, "left": 52, "right": 20})
         self.caption = ipywidgets.HTML()
         return [self.caption, self.figure]
 
@@ -94,15 +96,19 @@ class DistributionView(View):
         with self.x.hold_sync():
             self.x.min, self.x.max = float(edges[0]), float(edges[-1])
         self.y.max = max(1.0, float(share.max()) * 1.08)
+        set_ticks(self.x_axis, round_ticks(self.x.min, self.x.max, 6))
+        set_ticks(self.y_axis, round_ticks(0.0, self.y.max))
         put(self.bars, np.repeat(edges, 2)[1:-1], np.repeat(share, 2))
         self._vertical(self.fsc, result.global_fsc.at_143.resolution)
         self._draw_direction(result)
         s = resolution_statistics(directional)
+        beyond = "; the last bar holds all beyond" if s.worst > edges[-1] else ""
         text = (
             "No direction crosses chi."
             if s.n_crossed == 0
-            else f"<b>{s.mean:.2f} ± {s.sd:.2f} Å</b> (mean ± sd over the sphere); 5 % {s.p5:.2f}, median {s.p50:.2f}, 95 % {s.p95:.2f} Å; dashed: FSC = 0.143"
+            else f"<b>{s.mean:.2f} ± {s.sd:.2f} Å</b> (mean ± sd over the sphere); 5 % {s.p5:.2f}, median {s.p50:.2f}, 95 % {s.p95:.2f} Å"
         )
+        text += f"{beyond}; dashed: FSC = 0.143" if s.n_crossed else ""
         self.caption.value = f'<div style="font-size:12px;line-height:18px">{text}</div>'
 
     def draw_selection(self, result: Any, names: set[str]) -> None:

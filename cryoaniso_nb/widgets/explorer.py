@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import os
 import sys
@@ -25,17 +26,6 @@ from .sphere import SphereView
 from .summary_view import SummaryView
 
 __all__ = ["Explorer", "explore"]
-
-STYLE = """<style>
-.cryoaniso-explorer, .cryoaniso-view { color: var(--jp-ui-font-color1, inherit); }
-.cryoaniso-explorer .widget-html-content, .cryoaniso-view .widget-html-content { line-height: normal; }
-.cryoaniso-figure text { font-size: 11px; }
-.cryoaniso-figure text.axislabel { font-size: 12px; fill: var(--jp-ui-font-color1, #444); }
-.cryoaniso-figure .axis text { fill: var(--jp-ui-font-color1, #444); }
-.cryoaniso-figure .axis path, .cryoaniso-figure .axis line { stroke: var(--jp-ui-font-color2, #777); }
-.cryoaniso-figure .plotarea_background, .cryoaniso-figure .plot_area_background { fill: none !important; }
-.cryoaniso-summary table { font-size: 13px; }
-</style>"""
 
 TABS = ("Directions", "3DFSC", "Map slices", "Summary", "Compare, export")
 
@@ -64,8 +54,7 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         self.files.layout.display = None if choose else "none"
         self.curves = FSOView(session)
         self.sphere = SphereView(session)
-        self.other_sphere = SphereView(session, other=True)
-        self.other_sphere.layout.display = "none"
+        self.other_sphere = SphereView(session, beside=self.sphere)
         self.fan, self.distribution = FanView(session), DistributionView(session)
         self.threedfsc = _hidden(ThreeDFSCView, session)
         self.slices = _hidden(MapSlicesView, session, lambda: self.source.maps)
@@ -74,14 +63,17 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         self.compare_panel = ComparePanel(session)
         _share(self.curves, "1.35"), _share(self.sphere, "1"), _share(self.other_sphere, "1")
         _share(self.fan, "1.35"), _share(self.distribution, "1")
-        top = ipywidgets.HBox([self.curves, self.sphere, self.other_sphere], layout={"width": "100%"})
+        self.top = ipywidgets.HBox([self.curves, self.sphere], layout={"width": "100%"})
         directions = ipywidgets.HBox([self.fan, self.distribution], layout={"width": "100%"})
         tools = ipywidgets.VBox([self.compare_panel, self.export])
-        self.tabs = ipywidgets.Tab([directions, self.threedfsc, self.slices, self.summary, tools], layout={"width": "100%"})
+        # A pane is filled when it is first shown: figures drawn out of sight log errors in the console.
+        self._panes = [directions, self.threedfsc, self.slices, self.summary, tools]
+        self.tabs = ipywidgets.Tab([ipywidgets.VBox([pane] if i == 0 else []) for i, pane in enumerate(self._panes)])
+        self.tabs.layout.width = "calc(100% - 4px)"
         self.tabs.titles = TABS
         self.tabs.observe(lambda _change: session.post(self._show_tab), names="selected_index")
-        self.body = ipywidgets.VBox([self.cones, top, self.tabs], layout={"width": "100%"})
-        super().__init__([ipywidgets.HTML(STYLE), self.run_bar, self.files, self.body], layout={"width": "100%", "max_width": "1400px"})
+        self.body = ipywidgets.VBox([self.cones, self.top, self.tabs], layout={"width": "100%"})
+        super().__init__([self.run_bar, self.files, self.body], layout={"width": "100%", "max_width": "1400px"})
         self.add_class("cryoaniso-explorer")
         session.state.observe(self._compare_changed, names="other")
         session.on_close(self._let_go)
@@ -180,14 +172,19 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         self.session.start(self.source.stream)
 
     def _show_tab(self) -> None:
+        chosen = self.tabs.selected_index or 0
+        holder = self.tabs.children[chosen]
+        if not holder.children:
+            holder.children = [self._panes[chosen]]
         views = {1: self.threedfsc, 2: self.slices, 3: self.summary}
         for index, view in views.items():
-            view.active = self.tabs.selected_index == index
+            view.active = chosen == index
         for view in (self.fan, self.distribution):
-            view.active = self.tabs.selected_index == 0
+            view.active = chosen == 0
 
     def _compare_changed(self, _change: Any) -> None:
-        self.other_sphere.layout.display = "none" if self.session.state.other is None else None
+        spheres = [self.sphere] if self.session.state.other is None else [self.sphere, self.other_sphere]
+        self.top.children = [self.curves, *spheres]
 
     def _show_body(self, _change: Any = None) -> None:
         shown = self.session.state.result is not None or self.session.state.status == "running"
@@ -197,7 +194,8 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
 
     def _let_go(self) -> None:
         self.source.forget()
-        close_tree(self)
+        for part in (*self._panes, self.other_sphere, self):  # some may never have been shown
+            close_tree(part)
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         """The widget, and a figure for pages without a front end."""
@@ -224,12 +222,12 @@ def _share(view: View, part: str) -> None:
     view.layout.flex, view.layout.min_width = f"{part} 1 0", "0"
 
 
-def _picture(result: AnalysisResult, bingham: str) -> bytes:
+def _picture(result: AnalysisResult, bingham: str) -> str:
     from ..plots import figure
 
     buffer = io.BytesIO()
     figure(result, bingham=bingham).savefig(buffer, format="png", dpi=110)
-    return buffer.getvalue()
+    return base64.b64encode(buffer.getvalue()).decode()
 
 
 def _request() -> Any:

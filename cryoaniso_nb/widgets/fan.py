@@ -75,13 +75,13 @@ class FanView(View):
         self.x = bqplot.LinearScale(min=0.0, max=0.5)
         self.y = bqplot.LinearScale(min=-0.25, max=1.05)
         scales = {"x": self.x, "y": self.y}
-        self.extremes = lines(scales, colours.FSO, stroke_width=1, line_style="dotted")
+        self.extremes = lines(scales, colours.FSO, stroke_width=1, opacities=[0.55] * 12)
         self.band = lines(scales, colours.FSO, stroke_width=0, fill="between", fill_colors=[colours.FSO], fill_opacities=[0.25])
         self.mean = lines(scales, colours.FSO, stroke_width=2)
         self.fsc = lines(scales, colours.FSC)
         self.chi = lines(scales, colours.CHI, stroke_width=1, line_style="dash_dotted")
         self.selected = lines(scales, colours.SELECTED, stroke_width=2)
-        self.cursor = lines(scales, colours.SELECTED, stroke_width=1, line_style="dotted")
+        self.cursor = lines(scales, colours.SELECTED, stroke_width=1, opacities=[0.7])
         self.x_axis = bqplot.Axis(scale=self.x, label="Resolution (Å)", grid_lines="none", tick_style=TICKS, label_offset="34px")
         y_axis = bqplot.Axis(
             scale=self.y, side="left", label="dFSC", tick_style=TICKS, label_offset="36px", grid_lines="none",
@@ -141,7 +141,7 @@ class FanView(View):
         entries = [
             ("mean dFSC", colours.FSO, "solid", "Mean over directions, weighted by area."),
             ("5–95 %", colours.FSO, "band", "Between these lie 90 % of the directions."),
-            ("least, most", colours.FSO, "dotted", "The lowest and highest dFSC of any direction."),
+            ("least, most", colours.FSO + "8c", "solid", "The lowest and highest dFSC of any direction."),
             ("FSC", colours.FSC, "solid", "Fourier shell correlation of whole shells."),
         ]
         if self.state.direction is None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..filters import fso_cut_off, isotropic_filter
 from ..measures.threedfsc import CentralSlices, central_slices
 from . import colours
-from ._view import TICKS, Picture, View, figure, lines, put
+from ._view import TICKS, Picture, View, figure, lines, put, round_ticks, set_ticks
 
 __all__ = ["MapSlicesView", "ThreeDFSCView"]
 
@@ -71,16 +71,18 @@ class ThreeDFSCView(View):
         """Make the three panels, once."""
         self.pictures, self.contours, self.scales, figures = [], [], [], []
         self.slices: CentralSlices | None = None
+        self.axes: list[tuple[bqplot.Axis, bqplot.Axis]] = []
         for across, up in (("x", "y"), ("x", "z"), ("y", "z")):
             x, y = bqplot.LinearScale(min=-0.5, max=0.5), bqplot.LinearScale(min=-0.5, max=0.5)
             scales = {"x": x, "y": y}
             picture = Picture(scales, (-0.5, 0.5), (-0.5, 0.5))
             edge = lines(scales, "#ffffff", stroke_width=1.5)
             axes = [
-                bqplot.Axis(scale=x, label=f"k{across} (1/Å)", grid_lines="none", tick_style=TICKS, num_ticks=5, label_offset="34px"),
-                bqplot.Axis(scale=y, side="left", label=f"k{up} (1/Å)", grid_lines="none", tick_style=TICKS, num_ticks=5, label_offset="38px"),
+                bqplot.Axis(scale=x, label=f"k{across} (1/Å)", grid_lines="none", tick_style=TICKS, tick_values=np.array([0.0]), label_offset="34px"),
+                bqplot.Axis(scale=y, side="left", label=f"k{up} (1/Å)", grid_lines="none", tick_style=TICKS, tick_values=np.array([0.0]), label_offset="38px"),
             ]
             figures.append(_panel([picture.mark, edge], axes))
+            self.axes.append((axes[0], axes[1]))
             self.pictures.append(picture)
             self.contours.append(edge)
             self.scales.append(scales)
@@ -111,9 +113,9 @@ class ThreeDFSCView(View):
             return
         self.slices = slices
         panels = ((slices.xy, slices.x, slices.y), (slices.xz, slices.x, slices.z), (slices.yz, slices.y, slices.z))
-        for picture, edge, scales, (plane, x, y) in zip(self.pictures, self.contours, self.scales, panels, strict=True):
-            _fit(picture, scales, x, y)
-            picture.show(colours.map_png(_small(plane[::-1]), 0.0, 1.0))
+        for picture, edge, scales, axes, (plane, x, y) in zip(self.pictures, self.contours, self.scales, self.axes, panels, strict=True):
+            _fit(picture, scales, axes, x, y)
+            picture.show(colours.map_png(_small(plane[::-1]), 0.0, 1.0, "cividis"))
             put(edge, *contour(plane, threshold, x, y))
         self.caption.value = _note(
             f"3DFSC through zero frequency, 0 (dark) to 1 (bright); white: chi = {threshold:.3g}. A round contour is an isotropic map."
@@ -152,8 +154,8 @@ class MapSlicesView(View):
             scales = {"x": x, "y": y}
             picture = Picture(scales, (0.0, 1.0), (0.0, 1.0))
             pair = (
-                bqplot.Axis(scale=x, label="x (Å)", grid_lines="none", tick_style=TICKS, num_ticks=5, label_offset="34px"),
-                bqplot.Axis(scale=y, side="left", label="y (Å)", grid_lines="none", tick_style=TICKS, num_ticks=5, label_offset="38px"),
+                bqplot.Axis(scale=x, label="x (Å)", grid_lines="none", tick_style=TICKS, tick_values=np.array([0.0]), label_offset="34px"),
+                bqplot.Axis(scale=y, side="left", label="y (Å)", grid_lines="none", tick_style=TICKS, tick_values=np.array([0.0]), label_offset="38px"),
             )
             made = _panel([picture.mark], list(pair))
             heading = ipywidgets.HTML(f'<div style="font-size:12px;text-align:center">{title}</div>')
@@ -238,8 +240,8 @@ class MapSlicesView(View):
             return
         pngs, (rows, columns) = made
         x, y = (np.arange(n) * self._voxel_size for n in (columns, rows))
-        for picture, scales, png in zip(self.pictures, self.scales, pngs, strict=True):
-            _fit(picture, scales, x, y)
+        for picture, scales, axes, png in zip(self.pictures, self.scales, self.axes, pngs, strict=True):
+            _fit(picture, scales, axes, x, y)
             picture.show(png)
 
     def _let_go(self) -> None:
@@ -265,15 +267,16 @@ def _row(parts: Sequence[ipywidgets.Widget]) -> ipywidgets.HBox:
     return ipywidgets.HBox(list(parts), layout={"width": "100%", "justify_content": "space-between"})
 
 
-def _fit(picture: Picture, scales: dict[str, Any], x: Floats, y: Floats) -> None:
+def _fit(picture: Picture, scales: dict[str, Any], axes: tuple[bqplot.Axis, bqplot.Axis], x: Floats, y: Floats) -> None:
     """Put a picture's outer pixel edges on the axes."""
-    for name, line in (("x", x), ("y", y)):
+    for name, line, axis in (("x", x, axes[0]), ("y", y, axes[1])):
         half = (line[1] - line[0]) / 2
         low, high = float(line[0] - half), float(line[-1] + half)
         if (scales[name].min, scales[name].max) != (low, high):
             with scales[name].hold_sync():
                 scales[name].min, scales[name].max = low, high
             setattr(picture.mark, name, np.array([low, high]))
+            set_ticks(axis, round_ticks(low, high))
 
 
 def _small(plane: NDArray[Any]) -> NDArray[Any]:

@@ -12,16 +12,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..directions import angles, unit_vectors
+from ..headline import worst_axis
 from ..measures.resolution import resolution_statistics
 from ..measures.spheremap import directions_at, positions_of, sphere_raster
+from ..plot_sphere import COLOURS, resolution_limits
 from . import colours
-from ._view import TICKS, Picture, View, figure, lines, put
+from ._view import TICKS, Picture, View, figure, lines, put, round_ticks, set_ticks
 
 __all__ = ["SphereView", "nearest_axis"]
 
 Floats = NDArray[np.float64]
 
-PIXELS = 180
+PIXELS = 112  # the page smooths it; cutting other cones draws it anew each time
+PROJECTIONS = [("polar (zenith)", "polar"), ("equal area", "equal-area")]
+QUANTITIES = [("directional resolution", "resolution"), ("dFSC at the cursor", "dfsc")]
+FIGURE_HEIGHT = 320  # pixels
+FIGURE_HEIGHT_BESIDE = 258  # what is left of it where two spheres share the width
 REACH = 1.16  # of the plot, in disc radii: room for the azimuth's numbers
 
 
@@ -55,14 +61,14 @@ class SphereView(View):
     ----------
     source : LiveSession or AnalysisResult
         What to show.
-    other : bool
-        Show the second result of the session, on the first one's colour scale.
+    beside : SphereView, optional
+        Show the session's second result, as that view shows the first and on its colour scale.
     """
 
     watches: ClassVar[tuple[str, ...]] = ("shell", "direction")
 
-    def __init__(self, source: Any, *, other: bool = False, **kwargs: Any) -> None:
-        self._other = other
+    def __init__(self, source: Any, *, beside: SphereView | None = None, **kwargs: Any) -> None:
+        self._beside = beside
         self._shown: tuple[float, float] = (0.0, 1.0)
         super().__init__(source, **kwargs)
 
@@ -75,7 +81,7 @@ class SphereView(View):
         self.picture = Picture(flat, (-1.0, 1.0), (-1.0, 1.0), pixelated=False)
         self.picture.mark.on_element_click(self._clicked)
         self.bar = Picture({"x": x, "y": self.colour}, (REACH + 0.2, REACH + 0.34), (0.0, 1.0), pixelated=False)
-        self.bar.show(colours.scale_png())
+        self.bar.show(colours.scale_png(COLOURS))
         self.rings = lines(flat, colours.LINE, stroke_width=1, opacities=[0.8])
         self.ring_labels = bqplot.Label(
             x=np.zeros(1), y=np.zeros(1), text=[""], scales=flat, colors=["#ffffff"], default_size=11, align="middle", font_weight="normal"
@@ -88,36 +94,45 @@ class SphereView(View):
         )
         self.passing = self._points(flat, "circle", ["#ffffff"], 9)
         self.cone = lines(flat, colours.SELECTED, stroke_width=2)
-        self.best = self._points(flat, "circle", ["#ffffff"], 110, fill=False, stroke="#ffffff", stroke_width=2.5)
+        self.best = self._points(flat, "circle", ["#202020"], 110, fill=False, stroke="#202020", stroke_width=2.5)
         self.worst = self._points(flat, "cross", ["#ffffff"], 130, stroke="#202020", stroke_width=1)
         self.chosen = self._points(flat, "diamond", [colours.SELECTED], 90, stroke="#ffffff", stroke_width=1)
         for mark in (self.passing, self.best, self.worst):
             mark.on_element_click(self._point_clicked)
         self.colour_axis = bqplot.Axis(
-            scale=self.colour, side="right", label="Resolution (Å)", tick_style=TICKS, label_offset="42px", grid_lines="none", num_ticks=6
+            scale=self.colour, side="right", label="Resolution (Å)", tick_style=TICKS, label_offset="38px", grid_lines="none",
+            tick_values=np.array([0.0, 1.0]),
         )
         marks = [self.picture.mark, self.bar.mark, self.rings, self.ring_labels, azimuths, self.passing, self.cone, self.best, self.worst, self.chosen]
         self.figure = figure(
-            marks, [self.colour_axis], 320, fig_margin={"top": 8, "bottom": 8, "left": 4, "right": 60}, min_aspect_ratio=1.22, max_aspect_ratio=1.22
+            marks, [self.colour_axis], FIGURE_HEIGHT, fig_margin={"top": 8, "bottom": 8, "left": 4, "right": 52}
         )
+        self.keep_round()
         self.title = ipywidgets.HTML()
-        self.projection = ipywidgets.Dropdown(
-            options=[("polar (zenith as radius)", "polar"), ("equal area", "equal-area")], value="polar", layout={"width": "180px"}
-        )
-        self.quantity = ipywidgets.Dropdown(
-            options=[("directional resolution", "resolution"), ("dFSC of the cursor's shell", "dfsc")], value="resolution", layout={"width": "210px"}
-        )
+        if self._beside is None:
+            self.projection = ipywidgets.Dropdown(options=PROJECTIONS, value="polar", layout={"width": "150px"})
+            self.quantity = ipywidgets.Dropdown(options=QUANTITIES, value="resolution", layout={"width": "170px"})
+        else:
+            self.projection, self.quantity = self._beside.projection, self._beside.quantity
         for choice in (self.projection, self.quantity):
             choice.observe(lambda change: self.session.post(self._redraw), names="value")
         self.readout = ipywidgets.HTML()
         self._axes_drawn = ""
-        parts = [] if self._other else [ipywidgets.HBox([self.quantity, self.projection], layout={"flex_flow": "row wrap"})]
+        parts = [] if self._beside is not None else [ipywidgets.HBox([self.quantity, self.projection], layout={"flex_flow": "row wrap"})]
         return [self.title, self.figure, *parts, self.readout]
 
     def _points(self, scales: Any, marker: str, fills: list[str], size: int, **traits: Any) -> bqplot.Scatter:
         return bqplot.Scatter(
             x=np.array([-9.0]), y=np.array([-9.0]), scales=scales, marker=marker, colors=fills, default_size=size, **traits
         )
+
+    def keep_round(self) -> None:
+        """Set the figure's shape so that the disc is round: its margins are as wide in any size."""
+        height = FIGURE_HEIGHT if self.state.other is None else FIGURE_HEIGHT_BESIDE
+        ratio = ((2 * REACH + 0.34) / (2 * REACH) * (height - 16) + 56) / height
+        with self.figure.hold_sync():  # one of them has to move first: both together are always in order
+            self.figure.max_aspect_ratio, self.figure.min_aspect_ratio = max(ratio, self.figure.min_aspect_ratio), min(ratio, self.figure.max_aspect_ratio)
+            self.figure.max_aspect_ratio = self.figure.min_aspect_ratio = ratio
 
     # --- from the front end, on any thread ---------------------------------------------
 
@@ -145,9 +160,10 @@ class SphereView(View):
         result : AnalysisResult
             The first result.
         """
-        shown = self.state.other if self._other else result
+        shown = result if self._beside is None else self.state.other
         if shown is None:
             return
+        self.keep_round()
         self._draw_frame()
         self._draw_values(result, shown)
         self._draw_direction(shown)
@@ -162,7 +178,7 @@ class SphereView(View):
         names : set of str
             What changed.
         """
-        shown = self.state.other if self._other else result
+        shown = result if self._beside is None else self.state.other
         if shown is None:
             return
         if "shell" in names and self.quantity.value == "dfsc":
@@ -194,12 +210,13 @@ class SphereView(View):
         picture = sphere_raster(
             values[done], shown.dfsc.axes[done], PIXELS, shown.settings.cone_half_angle, self.projection.value
         )
-        self.picture.show(colours.map_png(picture, low, high))
+        self.picture.show(colours.map_png(picture, low, high, COLOURS))
         if (low, high) != self._shown:
             self._shown = (low, high)
             with self.colour.hold_sync():
                 self.colour.min, self.colour.max = low, high
             self.bar.mark.y = np.array([low, high])
+            set_ticks(self.colour_axis, round_ticks(low, high))
         label = "Resolution (Å)" if resolution else "dFSC"
         if self.colour_axis.label != label:
             self.colour_axis.label = label
@@ -209,7 +226,7 @@ class SphereView(View):
         self.title.value = f'<div style="font-size:12px;line-height:18px">{self._caption(shown, resolution, passing)}</div>'
 
     def limits(self, first: Any) -> tuple[float, float]:
-        """Ends of the colour scale, over both results.
+        """Ends of the colour scale, over both results; 2nd and 98th percentile for resolution.
 
         Parameters
         ----------
@@ -223,21 +240,15 @@ class SphereView(View):
         """
         if self.quantity.value != "resolution":
             return 0.0, 1.0
-        both = [r.directional_resolution.resolution for r in (first, self.state.other) if r is not None]
-        values = np.concatenate(both)
-        values = values[np.isfinite(values)]
-        if values.size == 0:
-            return 0.0, 1.0
-        low, high = float(values.min()), float(values.max())
-        return (low, high) if high - low > 0.02 * low else (low * 0.99, low * 1.01)
+        return resolution_limits(*[r for r in (first, self.state.other) if r is not None])
 
     def _draw_extremes(self, shown: Any, resolution: bool) -> None:
-        statistics = resolution_statistics(shown.directional_resolution)
-        for mark, axis in ((self.best, statistics.best_axis), (self.worst, statistics.worst_axis)):
+        best = resolution_statistics(shown.directional_resolution).best_axis
+        for mark, axis in ((self.best, best), (self.worst, worst_axis(shown))):
             self._place(mark, shown.dfsc.axes[axis : axis + 1] if resolution and axis >= 0 else np.empty((0, 3)))
 
     def _caption(self, shown: Any, resolution: bool, passing: NDArray[np.bool_]) -> str:
-        name = "Compared result: " if self._other else ""
+        name = "" if self._beside is None else "Compared result: "
         if not resolution:
             shell = min(self.state.shell, shown.dfsc.frequency.size)
             return (
@@ -247,7 +258,9 @@ class SphereView(View):
         s = resolution_statistics(shown.directional_resolution)
         if s.n_crossed == 0:
             return f"{name}<b>Directional resolution</b>: no direction crosses chi"
-        text = f"{name}<b>Directional resolution</b>, {s.best:.2f} Å best (○) to {s.worst:.2f} Å worst (+)"
+        worst = worst_axis(shown)
+        low = "none falls below chi" if worst < 0 else f"worst (+) {_resolution_text(shown, worst)}"
+        text = f"{name}<b>Directional resolution</b>: best (○) {s.best:.2f} Å, {low}"
         left_out = s.n_not_crossed + s.n_below_at_start
         return text + (f"; {left_out} not crossed (blank)" if left_out else "")
 
