@@ -278,6 +278,8 @@ class Header:
                 stream.read(offset)
                 while done < needed and (got := stream.readinto(target[done : done + CHUNK])):
                     done += got
+                while done == needed and stream.read(CHUNK):  # to the end, where the checksum is
+                    pass
         except (OSError, EOFError, zlib.error) as error:
             raise MapError(f"{self.path} is truncated or damaged: it can't be decompressed; copy it again.") from error
         if done < needed:

@@ -94,8 +94,12 @@ MAPS: dict[str, tuple[Callable[[Workshop], Path], tuple[str, ...]]] = {
         ("cut.mrc.gz is truncated", str(4 * BOX**3), str(4 * BOX**3 - 5000)),
     ),
     "damaged gzip": (
-        lambda w: w.raw("bad.mrc.gz", gzip.compress(w.half1.read_bytes())[:9000] + b"\xff" * 9000),
-        ("bad.mrc.gz",),
+        lambda w: w.raw("bad.mrc.gz", gzip.compress(w.half1.read_bytes())[:-9000] + b"\xff" * 9000),
+        ("bad.mrc.gz is truncated or damaged",),
+    ),
+    "gzip with a wrong checksum": (
+        lambda w: w.raw("sum.mrc.gz", gzip.compress(w.half1.read_bytes())[:-8] + b"\0\0\0\0\0}\0\0"),
+        ("sum.mrc.gz is truncated or damaged",),
     ),
     "2-D image": (lambda w: w.save("image.mrc", w.noise(BOX, BOX), volume=False), ("2-D image", "20 x 20")),
     "stack of images": (
