@@ -17,17 +17,18 @@ import scipy.fft
 from numpy.typing import NDArray
 
 from .engine import Progress, map_tasks
-from .errors import MapError, ResultError, SettingsError
+from .errors import MapError, SettingsError
 from .fourier import Box, coordinates
 from .maps import HalfMaps
-from .measures.crossing import first_crossing
+from .measures.cutoff import cut_off_caution, fso_cut_off
 from .measures.threedfsc import ThreeDFSC
-from .results import FSO, ResolutionFlag, Result
+from .results import Result
 
 __all__ = [
     "EDGE_WIDTH",
     "Filtered",
     "anisotropic_filter",
+    "cut_off_caution",
     "figure_of_merit",
     "fso_cut_off",
     "isotropic_filter",
@@ -38,7 +39,6 @@ Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
 Factor = Callable[[NDArray[np.int64]], Singles]  # rows of y (fft order) -> factor (nz, rows, columns)
 
-ONSET = 0.9  # FSO where the transition zone begins
 EDGE_WIDTH = 4.0  # shells
 BLOCK_BYTES = 2**24  # of a slab, a thread holds a few of them
 
@@ -76,47 +76,6 @@ class Filtered(Result):
         if self.kind == "isotropic":
             return (f"cryoaniso_nb: low-pass at {1 / self.cut_off:.2f} A, raised cosine of {self.edge_width:g} shells",)
         return ("cryoaniso_nb: filtered by the 3DFSC volume F, amplitude sqrt(2F/(1+F))",)
-
-
-def fso_cut_off(fso: FSO, level: float = ONSET) -> float:
-    """The frequency where FSO first falls to a level: up to there the map is isotropic.
-
-    Parameters
-    ----------
-    fso : FSO
-        Of the half maps.
-    level : float
-        0.9: the onset of the transition zone.
-
-    Returns
-    -------
-    float
-        1/Å.
-
-    Raises
-    ------
-    ResultError
-        When FSO never falls below the level, or is below it from the first shell on.
-
-    Examples
-    --------
-    >>> import cryoaniso_nb as ca
-    >>> result = ca.analyze(ca.simulate_half_maps(box=32, preset="isotropic", seed=1))
-    >>> fso_cut_off(result.fso, 0.5) == result.fso.middle.frequency
-    True
-    """
-    crossing = first_crossing(fso.frequency, fso.occupancy, level)
-    if crossing.flag is ResolutionFlag.CROSSED:
-        return crossing.frequency
-    if crossing.flag is ResolutionFlag.NOT_CROSSED:
-        raise ResultError(
-            f"FSO never falls below {level:g} up to Nyquist ({1 / fso.frequency[-1]:.2f} Å): the map is isotropic "
-            "as far as its voxels reach, so there is no cut-off to filter at; give a resolution if you want one."
-        )
-    raise ResultError(
-        f"FSO is below {level:g} from the first measured shell on ({1 / fso.frequency[0]:.1f} Å): no part of the map "
-        "is isotropic, so there is no cut-off to filter at; give a resolution if you want one."
-    )
 
 
 def raised_cosine(shell: NDArray[Any], cut_off: float, width: float) -> Floats:
@@ -212,7 +171,7 @@ def isotropic_filter(
     Examples
     --------
     >>> noise = np.random.default_rng(0).standard_normal((16, 16, 16))
-    >>> isotropic_filter(noise, 0.2, voxel_size=1.0).filtered.std() < noise.std()
+    >>> bool(isotropic_filter(noise, 0.2, voxel_size=1.0).filtered.std() < noise.std())
     True
     """
     volume = _Volume.of(source, voxel_size)

@@ -15,7 +15,14 @@ from cryoaniso_nb.analysis import analyze
 from cryoaniso_nb.directions import axes_for
 from cryoaniso_nb.engine import accumulate, cone_sums
 from cryoaniso_nb.errors import Cancelled, MapError, ResultError, SettingsError
-from cryoaniso_nb.filters import anisotropic_filter, figure_of_merit, fso_cut_off, isotropic_filter, raised_cosine
+from cryoaniso_nb.filters import (
+    anisotropic_filter,
+    cut_off_caution,
+    figure_of_merit,
+    fso_cut_off,
+    isotropic_filter,
+    raised_cosine,
+)
 from cryoaniso_nb.maps import HalfMaps
 from cryoaniso_nb.measures.fso import fso
 from cryoaniso_nb.measures.threedfsc import ThreeDFSC, threedfsc
@@ -174,6 +181,14 @@ def test_cut_off_is_the_onset_of_the_transition_zone(analyzed):
     _, result = analyzed["missing-side-views"]
     assert fso_cut_off(result.fso) == result.fso.onset.frequency
     assert fso_cut_off(result.fso, 0.5) == result.fso.middle.frequency
+
+
+def test_a_cut_off_among_thin_cones_is_cautioned(analyzed):
+    _, result = analyzed["missing-side-views"]
+    assert cut_off_caution(result.dfsc, result.dfsc.frequency[11]) == ""
+    caution = cut_off_caution(result.dfsc, result.dfsc.frequency[4])
+    assert "shell 5" in caution
+    assert "about 5 coefficients" in caution
 
 
 def test_fso_that_never_falls_is_an_error_in_words(analyzed):

@@ -102,9 +102,9 @@ def _filter(
     args: argparse.Namespace, maps: HalfMaps
 ) -> tuple[Callable[[Any, float], Filtered], dict[str, str | float]]:
     """The filter that was asked for, and what it is in numbers."""
-    from ..filters import anisotropic_filter, fso_cut_off, isotropic_filter
+    from ..filters import anisotropic_filter, cut_off_caution, fso_cut_off, isotropic_filter
     from ..measures.threedfsc import threedfsc
-    from ._terminal import shown_progress
+    from ._terminal import say, shown_progress
 
     if args.kind == "anisotropic":
         result = _analysis(args, maps)
@@ -118,7 +118,14 @@ def _filter(
                 return anisotropic_filter(source, volume, voxel_size=voxel_size, progress=progress)
 
         return by_3dfsc, {"kind": "anisotropic", "cone_half_angle_degrees": settings.cone_half_angle}
-    cut_off = 1 / args.resolution if args.resolution is not None else fso_cut_off(_analysis(args, maps).fso)
+    if args.resolution is not None:
+        cut_off = 1 / args.resolution
+    else:
+        result = _analysis(args, maps)
+        cut_off = fso_cut_off(result.fso)
+        caution = cut_off_caution(result.dfsc, cut_off)
+        if caution:
+            say(f"! {caution}")
 
     def low_pass(source: Any, voxel_size: float) -> Filtered:
         with shown_progress() as progress:
