@@ -110,11 +110,13 @@ def map_verdict(r: Analysed) -> Verdict:
     the cones overlap. So the rule is, in this order:
 
     1. With a calibrated test of the whole map, its p-value decides (0.05).
-    2. Otherwise the variance of dFSC over directions in the transition zone is compared with that
+    2. A map with directions that hold no signal anywhere up to FSO = 0.5 is anisotropic. They may
+       be too few (below 10 %) to bring FSO down to 0.9, so that the next rule doesn't see them.
+    3. Otherwise the variance of dFSC over directions in the transition zone is compared with that
        of noise alone (`measures.spread`): beyond 4 standard deviations is anisotropic, below 3 is
        isotropic as far as the noise lets one see, between is undecided. On isotropic simulations
        the ratio lies at 0.9-1.15.
-    3. A map whose directions differ beyond noise, but whose middle 90 % of directions lie within
+    4. A map whose directions differ beyond noise, but whose middle 90 % of directions lie within
        10 % of each other in resolution, is called slightly anisotropic.
 
     Parameters
@@ -144,6 +146,11 @@ def map_verdict(r: Analysed) -> Verdict:
     if math.isfinite(p):
         reason = f"calibrated test of the whole map, p = {p:.2g}"
         return Verdict(word=_degree(r) if p < SIGNIFICANT else "isotropic", reason=reason, spread=spread)
+    dark = dark_axes(r)
+    if dark.size:
+        share = 100 * float(r.dfsc.areas[dark].sum())
+        reason = f"{share:.1f} % of directions hold no signal"
+        return Verdict(word="anisotropic", reason=reason, spread=spread)
     if not math.isfinite(spread.ratio):
         if r.fso.onset.flag is ResolutionFlag.NOT_CROSSED:
             reason = "every direction holds signal up to Nyquist, so nothing shows where they would part"
@@ -231,6 +238,8 @@ def _global(r: Analysed) -> str:
 
 
 def _onset(r: Analysed) -> str:
+    if dark_axes(r).size:
+        return "from the lowest shells on"
     if r.fso.onset.flag is ResolutionFlag.CROSSED:
         return f"from {r.fso.onset.resolution:.2f} Å on"
     return "from the lowest shells on" if r.fso.onset.flag is ResolutionFlag.BELOW_AT_START else "near Nyquist"

@@ -117,7 +117,7 @@ def sphere_plot(
     if (d.flag == ResolutionFlag.NOT_CROSSED).any():
         notes.append("not crossed: drawn as Nyquist")
     if notes:
-        ax.text(0.0, -1.45, "\n".join(notes), ha="center", va="top", fontsize=9)
+        ax.text(0.0, -1.48, "\n".join(notes), ha="center", va="top", fontsize=9)
     owner = ax.figure
     if colour_bar and owner is not None:
         shown = values[np.isfinite(values)]
@@ -146,8 +146,8 @@ def _disc(ax: Axes, image: Any, projection: str) -> None:
                                   (180, "180°", "right", "center"), (270, "270°", "center", "top")):  # fmt: skip
         turn = np.deg2rad(azimuth)
         ax.text(1.05 * np.cos(turn), 1.05 * np.sin(turn), text, fontsize=9, ha=ha, va=va)
-    ax.set_xlim(-1.02, 1.02)
-    ax.set_ylim(-1.02, 1.02)
+    ax.set_xlim(-1.42, 1.3)  # the labels lie inside, so that nothing beside the axes touches them
+    ax.set_ylim(-1.22, 1.22)
     ax.set_aspect("equal")
     ax.set_axis_off()
 
@@ -160,5 +160,5 @@ def _mark_extremes(result: Analysed, ax: Axes, projection: str) -> None:
             ax.plot(x, y, marker, ms=7, mfc=colour, mec="white", mew=1.0, ls="none", label=label, clip_on=False,
                     zorder=5)  # fmt: skip
     if worst >= 0 or best >= 0:
-        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.08), ncols=2, frameon=False, handletextpad=0.1,
+        ax.legend(loc="upper center", bbox_to_anchor=(0.52, 0.0), ncols=2, frameon=False, handletextpad=0.1,
                   columnspacing=1.2, borderaxespad=0)  # fmt: skip

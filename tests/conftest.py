@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import hypothesis
 import numpy as np
@@ -84,6 +84,66 @@ def small_result(small_pair: HalfMaps) -> AnalysisResult:
     import cryoaniso_nb as ca
 
     return ca.analyze(small_pair)
+
+
+@pytest.fixture(scope="session")
+def made_result() -> Callable[..., AnalysisResult]:
+    """Builds an analysis by hand from dFSC, shape (axes, shells): what it holds is known."""
+    from cryoaniso_nb import AnalysisResult
+    from cryoaniso_nb.directions import areas, axes_for
+    from cryoaniso_nb.measures.bingham import bingham
+    from cryoaniso_nb.measures.crossing import first_crossing
+    from cryoaniso_nb.measures.fso import fso
+    from cryoaniso_nb.measures.resolution import directional_resolution
+    from cryoaniso_nb.results import DirectionalFSC, GlobalFSC, Settings
+
+    def make(
+        values: np.ndarray,
+        *,
+        voxel_size: float = 1.0,
+        mask: str = "none",
+        n_eff: np.ndarray | None = None,
+        warnings: tuple[str, ...] = (),
+        inputs: tuple[Any, ...] = (),
+    ) -> AnalysisResult:
+        n_axes, shells = values.shape
+        box, share = 2 * shells, areas(n_axes)
+        frequency = np.arange(1, shells + 1) / (box * voxel_size)
+        known = np.isfinite(values)
+        total = share @ known
+        fsc = np.divide(share @ np.where(known, values, 0), total, out=np.full(shells, np.nan), where=total > 0)
+        at_143, at_500 = (first_crossing(frequency, fsc, level) for level in (0.143, 0.5))
+        thick = np.broadcast_to(0.17 * np.arange(1, shells + 1) ** 2, values.shape) if n_eff is None else n_eff
+        dfsc = DirectionalFSC(
+            frequency=frequency,
+            axes=axes_for(n_axes),
+            areas=share,
+            values=values,
+            n_eff=thick,
+            done=np.ones(n_axes, dtype=bool),
+        )
+        occupancy = fso(dfsc, 0.143)
+        return AnalysisResult(
+            settings=Settings(
+                box=(box, box, box),
+                voxel_size=voxel_size,
+                cone_half_angle=17.0,
+                threshold=0.143,
+                n_axes=n_axes,
+                mask=mask,
+                version="0",
+            ),
+            inputs=inputs,
+            global_fsc=GlobalFSC(frequency=frequency, fsc=fsc, fsc_unmasked=0.9 * fsc, at_143=at_143, at_500=at_500),
+            dfsc=dfsc,
+            fso=occupancy,
+            bingham=bingham(dfsc, occupancy),
+            directional_resolution=directional_resolution(dfsc, 0.143),
+            histogram=None,
+            warnings=warnings,
+        )
+
+    return make
 
 
 # Browser tests are counted: in CI one that was skipped for whatever reason is a failure.

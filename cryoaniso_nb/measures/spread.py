@@ -16,9 +16,9 @@ Floats = NDArray[np.float64]
 
 FIRST_SHELL = 5  # cones of the shells before hold too few coefficients
 FEW_COEFFICIENTS = 3.0
-SHELLS_PAST_END = 3  # dFSC of the best directions may go on a little past FSO = 0.1
-NOISE_SHELLS = 4  # at least so many, to measure the noise from
-SILENT = 0.05  # global FSC below which a shell is taken as noise
+SHELLS_PAST_END = 1  # dFSC of the best directions may go on a little past FSO = 0.1
+NOISE_SHELLS = 3  # at least so many, to measure the noise from
+SILENT = 0.1  # global FSC below which a shell is taken as noise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -90,27 +90,29 @@ def angular_spread(
     known = np.isfinite(squares)
     zone = np.zeros(squares.size, dtype=bool)
     zone[zone_shells(occupancy)] = True
-    zone &= known
-    n, nan = int(zone.sum()), float("nan")
     quiet = _noise_shells(curve, occupancy) & known
+    zone &= known & ~quiet
+    n, nan = int(zone.sum()), float("nan")
     n_noise = int(quiet.sum())
     cones = min(int(dfsc.done.sum()), 1 / (1 - np.cos(np.deg2rad(cone_half_angle))))
     noise, shells = _noise(squares[quiet], cones, masked)
     if n == 0 or not np.isfinite(noise):
         return AngularSpread(ratio=nan, noise=noise, sd=nan, n_shells=n, n_noise_shells=n_noise)
-    # A mask that multiplies the variance by v^(-2/3) leaves a share v of the independent values.
-    sd = float(np.sqrt(2 * noise**1.5 / cones * (1 / n + (1 / shells if shells else 0.0))))
+    # A mask that multiplies the variance by v^(-2/3) correlates about v^(-1/3) neighbouring shells.
+    sd = float(np.sqrt(2 * noise**0.5 / cones * (1 / n + (1 / shells if shells else 0.0))))
     return AngularSpread(
         ratio=float(squares[zone].mean()) / noise, noise=noise, sd=sd, n_shells=n, n_noise_shells=n_noise
     )
 
 
 def _noise_shells(curve: GlobalFSC, occupancy: FSO) -> NDArray[np.bool_]:
-    """Shells beyond the transition zone where no signal is left."""
+    """Shells where no signal is left: beyond the transition zone and beyond the fall of the FSC."""
     quiet = np.zeros(curve.frequency.size, dtype=bool)
-    if occupancy.end.flag is ResolutionFlag.CROSSED:
-        quiet[zone_shells(occupancy).stop + SHELLS_PAST_END :] = True
-        quiet &= np.abs(np.nan_to_num(curve.fsc)) < SILENT
+    loud = np.flatnonzero(np.nan_to_num(curve.fsc) >= SILENT)
+    start = int(loud[-1]) + 1 if loud.size else 0
+    if occupancy.end.flag is ResolutionFlag.CROSSED:  # a mask may lift the noise so that it isn't
+        start = max(start, zone_shells(occupancy).stop)
+    quiet[start + SHELLS_PAST_END :] = True
     return quiet
 
 

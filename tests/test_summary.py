@@ -1,0 +1,196 @@
+"""The headline and the tables say what was measured, and no more."""
+
+import json
+from collections.abc import Callable
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+import cryoaniso_nb as ca
+from cryoaniso_nb.directions import axes_for
+from cryoaniso_nb.headline import axis_angles, dark_axes, headline, map_verdict, worst_axis
+from cryoaniso_nb.measures.spread import angular_spread
+from cryoaniso_nb.results import InputFile
+from cryoaniso_nb.summary import html_table, json_ready, summary_dict, table_rows, terminal_table
+
+Maker = Callable[..., ca.AnalysisResult]
+
+
+def falling(edges: np.ndarray, shells: int = 32, width: float = 2.0) -> np.ndarray:
+    """dFSC that falls through 0.143 at a known shell in each direction, shape (axes, shells)."""
+    shell = np.arange(1, shells + 1)
+    half = edges - width * np.log(1 / 0.143 - 1)  # where it is 0.5
+    return 1 / (1 + np.exp((shell - half[:, None]) / width))
+
+
+def along_z(good: float, bad: float) -> np.ndarray:
+    """Shells of crossing: bad near z, good near the equator."""
+    z = axes_for(321)[:, 2]
+    return good + (bad - good) * z**2
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_isotropic_maps_are_called_isotropic(seed: int) -> None:
+    result = ca.analyze(ca.simulate_half_maps(box=64, preset="isotropic", seed=seed))
+    assert map_verdict(result).word == "isotropic"
+    assert headline(result).startswith("Isotropic as far as noise lets one see")
+    assert "worst" not in headline(result)  # the extremes of noise are nothing to report
+
+
+@pytest.mark.parametrize("preset", ["missing-top-views", "missing-side-views", "missing-cone"])
+def test_anisotropic_maps_are_called_anisotropic(preset: str) -> None:
+    result = ca.analyze(ca.simulate_half_maps(box=64, preset=preset, seed=0))
+    assert map_verdict(result).word == "anisotropic"
+    assert headline(result).startswith("Anisotropic")
+
+
+@pytest.mark.parametrize("preset", ["isotropic", "missing-cone"])
+def test_a_mask_does_not_change_the_verdict(preset: str) -> None:
+    box = 64
+    maps = ca.simulate_half_maps(box=box, preset=preset, seed=3)
+    line = np.arange(box) - box // 2
+    radius = np.sqrt(line[:, None, None] ** 2 + line[:, None] ** 2 + line**2)
+    mask = np.clip((24 - radius) / 4, 0, 1).astype(np.float32)
+    result = ca.analyze(ca.open_half_maps(maps.half1, maps.half2, mask=mask, voxel_size=maps.voxel_size))
+    spread = map_verdict(result).spread
+    assert spread.noise > 1.5  # a mask multiplies the variance of dFSC
+    assert map_verdict(result).word == ("isotropic" if preset == "isotropic" else "anisotropic")
+
+
+def test_spread_is_one_under_pure_noise_around_the_shell(made_result: Maker, rng: np.random.Generator) -> None:
+    shells, n_axes = 40, 1281
+    n_eff = 0.17 * np.arange(1, shells + 1) ** 2
+    truth = falling(np.full(1, 20.0), shells)
+    z = np.arctanh(np.clip(truth, 0, 0.999)) + rng.normal(size=(n_axes, shells)) / np.sqrt(2 * n_eff)
+    result = made_result(np.tanh(z))
+    spread = angular_spread(result.dfsc, result.global_fsc, result.fso, cone_half_angle=17.0, masked=False)
+    assert spread.ratio == pytest.approx(1, abs=0.1)
+    doubled = np.tanh(np.arctanh(np.clip(truth, 0, 0.999)) + 2 * (z - np.arctanh(np.clip(truth, 0, 0.999))))
+    wide = made_result(doubled)
+    masked = angular_spread(wide.dfsc, wide.global_fsc, wide.fso, cone_half_angle=17.0, masked=True)
+    assert masked.noise == pytest.approx(4, rel=0.1)
+    assert masked.ratio == pytest.approx(1, abs=0.15)
+
+
+def test_worst_direction_is_named_by_its_angles(made_result: Maker) -> None:
+    result = made_result(falling(along_z(good=20, bad=8)))
+    text = headline(result)
+    assert "the worst direction (8.0" in text or "the worst direction (7.9" in text
+    assert "0° from the z axis" in text
+    assert "the best (3.2" in text
+    assert worst_axis(result) == int(np.argmax(axes_for(321)[:, 2]))
+
+
+def test_slight_anisotropy_is_called_slight(made_result: Maker) -> None:
+    values = falling(along_z(good=121, bad=114), shells=160)
+    assert map_verdict(made_result(values)).word == "slightly anisotropic"
+
+
+def test_directions_without_signal_come_first(made_result: Maker) -> None:
+    values = falling(np.full(321, 16.0))
+    z = axes_for(321)[:, 2]
+    values[z > 0.9] = 0.0
+    result = made_result(values)
+    assert dark_axes(result).size == int((z > 0.9).sum())
+    assert f"no signal above chi, as in {dark_axes(result).size} of 321 axes" in headline(result)
+    assert np.isnan(result.summary()["directional_resolution"]["worst"]["resolution_angstrom"])
+
+
+def test_one_bad_early_shell_is_not_darkness(made_result: Maker) -> None:
+    values = falling(np.full(321, 16.0))
+    values[7, 2] = -0.5  # shell 3 holds hardly two coefficients in a cone
+    result = made_result(values)
+    assert result.directional_resolution.flag[7] == ca.ResolutionFlag.BELOW_AT_START
+    assert dark_axes(result).size == 0
+    assert worst_axis(result) != 7
+
+
+def test_nothing_crossing_is_said_in_words(made_result: Maker) -> None:
+    result = made_result(np.full((81, 32), 0.9))
+    data = summary_dict(result)
+    assert np.isnan(data["fsc_0.143_resolution_angstrom"])
+    assert data["fsc_0.143_text"] == "not crossed (<= Nyquist 2.00 Å)"
+    assert np.isnan(data["directional_resolution"]["mean_angstrom"])
+    assert data["verdict"] == "unknown"
+    assert "every direction holds signal up to Nyquist" in data["headline"]
+    assert ("FSO = 0.9 (onset of the transition zone)", "not crossed (<= Nyquist 2.00 Å)") in table_rows(result)
+
+
+def test_masked_without_noise_shells_is_not_judged(made_result: Maker) -> None:
+    result = made_result(falling(along_z(good=40, bad=20)), mask="mask.mrc")
+    assert map_verdict(result).word == "unknown"
+    assert "a mask was applied" in headline(result)
+
+
+def test_a_calibrated_test_decides(small_result: ca.AnalysisResult) -> None:
+    class Calibrated:
+        def __init__(self, p: float) -> None:
+            self.calibration = type("C", (), {"map_p_value": p})()
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(small_result, name)
+
+    assert map_verdict(Calibrated(0.5)).word == "isotropic"  # type: ignore[arg-type]
+    assert map_verdict(Calibrated(0.01)).word == "anisotropic"  # type: ignore[arg-type]
+
+
+def test_partial_results_say_so(small_pair: ca.HalfMaps) -> None:
+    first = next(iter(ca.iter_analysis(small_pair)))
+    assert headline(first).startswith("First 6 axes only: ")
+
+
+def test_summary_is_plain_and_becomes_json(small_result: ca.AnalysisResult) -> None:
+    data = json_ready(small_result.summary())
+    text = json.dumps(data, allow_nan=False)
+    assert json.loads(text)["settings"]["voxel_size_angstrom"] == 2.0
+    assert next(iter(data)) == "headline"
+    resolution = data["directional_resolution"]
+    order = [resolution[k] for k in ("percentile_5_angstrom", "percentile_50_angstrom", "percentile_95_angstrom")]
+    assert order == sorted(order)
+    assert json_ready([float("inf"), (1, float("nan"))]) == [None, [1, None]]
+
+
+def test_angles_to_the_axes() -> None:
+    angle = axis_angles(45.0, 90.0)
+    assert angle["x"] == pytest.approx(90)
+    assert angle["y"] == pytest.approx(45)
+    assert angle["z"] == pytest.approx(45)
+
+
+def test_terminal_table_shows_everything(small_result: ca.AnalysisResult) -> None:
+    console = Console(width=110, record=True, file=None, force_terminal=False)
+    with console.capture() as capture:
+        console.print(terminal_table(small_result))
+    text = capture.get()
+    for word in ("Global FSC = 0.143", "FSO = 0.1", "textbook", "as published", "5 / 50 / 95 %", "Best direction"):
+        assert word in text
+    assert "No mask was given" in text
+
+
+class Tags(HTMLParser):
+    """Counts what opens and closes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def test_html_is_escaped_and_balanced(made_result: Maker) -> None:
+    names = (InputFile(role="half1", name="<script>alert(1)</script>.mrc"),)
+    result = made_result(falling(along_z(20, 8)), mask="<b>.mrc", warnings=("a < b & c",), inputs=names)
+    text = html_table(result)
+    parser = Tags()
+    parser.feed(text)
+    assert parser.open == []
+    assert "&lt;b&gt;.mrc" in text
+    assert "a &lt; b &amp; c" in text
+    assert "<script" not in text
+    assert result._repr_html_() == text
