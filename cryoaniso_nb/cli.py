@@ -66,7 +66,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         code: int = args.run(args)
         sys.stdout.flush()
     except (KeyboardInterrupt, Cancelled):
-        print("cryoaniso: stopped; nothing was written.", file=sys.stderr)
+        print("cryoaniso: stopped; nothing was written.", file=sys.stderr, flush=True)
+        if argv is None:  # in a process of its own: don't wait for what the threads are at
+            os._exit(INTERRUPTED)
         return INTERRUPTED
     except CryoAnisoError as error:
         print(f"cryoaniso: {error}", file=sys.stderr)
