@@ -38,6 +38,7 @@ SPREAD = {"side-views": 8.0, "top-views": 20.0}  # degrees, of the angle to the 
 PADDING = 2  # of the density before its transform is cut into slices
 DEFAULT_PARTICLES = 5000
 TASKS_PER_HALF = 2
+STRONGEST = 10.0  # noise is damped to a tenth of itself at most, so that it still hides what leaks from other shells
 
 
 def random_views(distribution: str, number: int, rng: np.random.Generator) -> Floats:
@@ -215,7 +216,10 @@ def _reconstructed(total: NDArray[np.complex64], weight: Singles, ratio: Floats)
     """A half map from sums of slices; `ratio` is the noise-to-signal ratio of a sample in each shell."""
     side = total.shape[0]
     shell = np.minimum(shell_index((side, side, side)), ratio.size - 1)
-    volume = scipy.fft.irfftn(total / (weight + ratio[shell]).astype(np.float32), s=(side,) * 3, workers=-1)
+    counts = np.bincount(shell.ravel(), minlength=ratio.size)
+    sampled = np.bincount(shell.ravel(), weight.ravel(), ratio.size) / counts
+    added = np.minimum(ratio, STRONGEST * np.maximum(sampled, 1e-6))[shell]
+    volume = scipy.fft.irfftn(total / (weight + added).astype(np.float32), s=(side,) * 3, workers=-1)
     return _over_ramp(np.asarray(scipy.fft.fftshift(volume), dtype=np.float32), 1, least=0.5)
 
 

@@ -139,7 +139,7 @@ def test_missing_file() -> None:
 
 def test_unknown_elements_are_named(write) -> None:  # type: ignore[no-untyped-def]
     text = pdb([("C", 5, 5, 5, 20), ("X", 7, 5, 5, 20)])
-    with pytest.raises(ModelError, match="1 of 2 atoms.*atom X of ALA 2, chain A"):
+    with pytest.raises(ModelError, match=r"1 of 2 atoms.*atom X of ALA 2, chain A"):
         read_model(write(text))
 
 
