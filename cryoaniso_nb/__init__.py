@@ -9,7 +9,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from ._version import VERSION as __version__
+from . import _version
 
 if TYPE_CHECKING:
     from .analysis import AnalysisResult, analyze, iter_analysis, load_result
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from .maps import HalfMaps, open_half_maps, read_map, write_map
     from .results import ResolutionFlag
     from .simulate import simulate_half_maps
+
+__version__ = _version.VERSION
 
 # Public names and where they live: loaded on first use, so that importing the package
 # brings in neither widgets nor plots nor a cluster.

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ._version import VERSION
-from .analysis_result import AnalysisResult, Source, check_settings, directional_fsc, measured, sum_warnings
+from .analysis_parts import Source, check_settings, directional_fsc, sum_warnings
+from .analysis_result import AnalysisResult, measured
 from .directions import axes_for, levels_up_to
 from .engine import ConeSums, Progress, accumulate, accumulate_exact, cone_sums, nodes_for
 from .errors import ResultError
@@ -305,5 +306,7 @@ def load_result(path: str | os.PathLike[str]) -> AnalysisResult:
     """
     result = Result.load(path)
     if not isinstance(result, AnalysisResult):
-        raise ResultError(f"{path} holds a {type(result).__name__}, not an analysis; give a result.npz written by analyze.")
+        raise ResultError(
+            f"{path} holds a {type(result).__name__}, not an analysis; give a result.npz written by analyze."
+        )
     return result

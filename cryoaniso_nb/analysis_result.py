@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .directions import LEVELS, areas, axes_for
-from .engine import ConeSums, Progress, cone_sums, nodes_for
+from .analysis_parts import Source, check_settings, cone_warnings, directional_fsc
+from .directions import axes_for
+from .engine import Progress, cone_sums, nodes_for
 from .errors import ResultError, SettingsError
-from .fourier import shell_frequencies
 from .measures.bingham import bingham
-from .measures.fsc import correlation
 from .measures.fso import fso
 from .measures.resolution import directional_resolution
 from .results import (
@@ -25,7 +24,6 @@ from .results import (
     DirectionalResolution,
     GlobalFSC,
     InputFile,
-    ResolutionFlag,
     Result,
     Settings,
 )
@@ -38,13 +36,9 @@ if TYPE_CHECKING:  # loaded when asked for: a plain analysis starts faster witho
     from .measures.noisefields import MaskKernel
     from .measures.threedfsc import ThreeDFSC
 
-__all__ = ["AnalysisResult", "Source", "check_settings", "directional_fsc", "measured", "sum_warnings"]
+__all__ = ["AnalysisResult", "measured"]
 
 Floats = NDArray[np.float64]
-
-CONE_RANGE = (3.0, 45.0)  # degrees
-THIN = 3.0  # effective coefficients below which a cone says little
-FIRST_JUDGED_SHELL = 5  # nearly all cones of the shells before are thin
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -105,7 +99,8 @@ class AnalysisResult(Result):
         onset, end = self.fso.transition_zone
         state = f"partial, {int(self.dfsc.done.sum())} of {self.dfsc.done.size} axes, " if self.partial else ""
         box = "x".join(map(str, self.settings.box))
-        return f"<AnalysisResult {state}box {box}, FSC 0.143 at {self.global_fsc.at_143.resolution:.2f} Å, transition zone {onset:.2f}-{end:.2f} Å>"
+        fsc = f"FSC 0.143 at {self.global_fsc.at_143.resolution:.2f} Å"
+        return f"<AnalysisResult {state}box {box}, {fsc}, transition zone {onset:.2f}-{end:.2f} Å>"
 
     def with_cones(
         self,
@@ -154,7 +149,10 @@ class AnalysisResult(Result):
         )
         check_settings(settings)
         if self.histogram is None:
-            raise ResultError("This result came from exact sums and holds no histogram to cut cones from; analyze the maps with method='histogram'.")
+            raise ResultError(
+                "This result came from exact sums and holds no histogram to cut cones from; "
+                "analyze the maps with method='histogram'."
+            )
         source = Source(self.histogram, self.inputs, self.map_warnings, self.mask_kernel)
         if settings.cone_half_angle == self.settings.cone_half_angle and settings.n_axes == self.settings.n_axes:
             return measured(settings, source, self.dfsc, self.global_fsc)
@@ -213,10 +211,21 @@ class AnalysisResult(Result):
 
         self._whole("calibrated")
         calibration = calibrate(
-            self.dfsc, self.fso, self.bingham, self.global_fsc, self.settings,
-            n=n, seed=seed, mask=self.mask_kernel, rotations=_rotations(symmetry), symmetry=symmetry,
-            nodes_per_face=nodes_for(self.settings.cone_half_angle), scheduler=scheduler, progress=progress, cancel=cancel,
-        )  # fmt: skip
+            self.dfsc,
+            self.fso,
+            self.bingham,
+            self.global_fsc,
+            self.settings,
+            n=n,
+            seed=seed,
+            mask=self.mask_kernel,
+            rotations=_rotations(symmetry),
+            symmetry=symmetry,
+            nodes_per_face=nodes_for(self.settings.cone_half_angle),
+            scheduler=scheduler,
+            progress=progress,
+            cancel=cancel,
+        )
         return self.replace(calibration=calibration, bingham=calibrated_bingham(self.bingham, self.fso, calibration))
 
     def with_band(
@@ -275,11 +284,20 @@ class AnalysisResult(Result):
         self._whole("given a band")
         return self.replace(
             band=band(
-                self.dfsc, self.fso, self.settings,
-                n=n, seed=seed, level=level, mask=self.mask_kernel, rotations=_rotations(symmetry),
-                nodes_per_face=nodes_for(self.settings.cone_half_angle), scheduler=scheduler, progress=progress, cancel=cancel,
+                self.dfsc,
+                self.fso,
+                self.settings,
+                n=n,
+                seed=seed,
+                level=level,
+                mask=self.mask_kernel,
+                rotations=_rotations(symmetry),
+                nodes_per_face=nodes_for(self.settings.cone_half_angle),
+                scheduler=scheduler,
+                progress=progress,
+                cancel=cancel,
             )
-        )  # fmt: skip
+        )
 
     def with_mask_correction(
         self,
@@ -332,12 +350,22 @@ class AnalysisResult(Result):
 
         self._whole("corrected")
         if maps.box != self.settings.box:
-            raise ResultError(f"The maps have the box {maps.box}, but this result is of {self.settings.box}; give the maps it was made of.")
+            raise ResultError(
+                f"The maps have the box {maps.box}, but this result is of {self.settings.box}; "
+                "give the maps it was made of."
+            )
         correction = mask_correction(
-            maps, self.dfsc, self.fso, self.global_fsc, self.settings,
-            seed=seed, nodes_per_face=nodes_for(self.settings.cone_half_angle),
-            scheduler=scheduler, progress=progress, cancel=cancel,
-        )  # fmt: skip
+            maps,
+            self.dfsc,
+            self.fso,
+            self.global_fsc,
+            self.settings,
+            seed=seed,
+            nodes_per_face=nodes_for(self.settings.cone_half_angle),
+            scheduler=scheduler,
+            progress=progress,
+            cancel=cancel,
+        )
         return self.replace(mask_correction=correction)
 
     def threedfsc(
@@ -400,7 +428,10 @@ class AnalysisResult(Result):
 
     def _whole(self, what: str) -> None:
         if self.partial:
-            raise ResultError(f"This result is partial ({int(self.dfsc.done.sum())} of {self.dfsc.done.size} axes) and can't be {what}; finish the analysis first.")
+            raise ResultError(
+                f"This result is partial ({int(self.dfsc.done.sum())} of {self.dfsc.done.size} axes) "
+                f"and can't be {what}; finish the analysis first."
+            )
 
     def summary(self) -> dict[str, Any]:
         """All numbers of the analysis as a plain dict with units in its keys.
@@ -444,89 +475,12 @@ class AnalysisResult(Result):
         return html_table(self)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Source:
-    """What a result keeps of where it came from."""
-
-    histogram: AngularHistogram | None
-    inputs: tuple[InputFile, ...]
-    map_warnings: tuple[str, ...]
-    mask_kernel: MaskKernel | None
-
-
 def _rotations(symmetry: str) -> Floats | None:
     if symmetry.upper() == "C1":
         return None
     from .symmetry import point_group
 
     return point_group(symmetry)
-
-
-def check_settings(settings: Settings) -> None:
-    """Refuse settings that make no sense.
-
-    Parameters
-    ----------
-    settings : Settings
-        All of them.
-
-    Raises
-    ------
-    SettingsError
-        Naming the value and what it may be.
-
-    Examples
-    --------
-    >>> check_settings(Settings(box=(32, 32, 32), voxel_size=1.0, cone_half_angle=17.0, threshold=0.143, n_axes=321))
-    """
-    low, high = CONE_RANGE
-    if not low <= settings.cone_half_angle <= high:
-        raise SettingsError(f"The cone's half-angle is {settings.cone_half_angle:g} degrees, but it must lie between {low:g} and {high:g}.")
-    if not 0 < settings.threshold < 1:
-        raise SettingsError(f"The threshold is {settings.threshold:g}, but it must lie between 0 and 1 (0.143 for half maps).")
-    if settings.n_axes not in LEVELS:
-        raise SettingsError(f"The number of axes is {settings.n_axes}, but it must be one of {', '.join(map(str, LEVELS))}.")
-    for name, value, allowed in (
-        ("parity", settings.parity, (None, "xmipp")),
-        ("method", settings.method, ("histogram", "exact")),
-        ("weighting", settings.weighting, ("area", "equal")),
-    ):
-        if value not in allowed:
-            raise SettingsError(f"The {name} is {value!r}, but it must be {' or '.join(map(repr, allowed))}.")
-
-
-def directional_fsc(settings: Settings, sums: ConeSums, level: int) -> DirectionalFSC:
-    """dFSC of the first `level` axes; the rest NaN.
-
-    Parameters
-    ----------
-    settings : Settings
-        Number of axes and their weighting.
-    sums : ConeSums
-        Of at least `level` axes.
-    level : int
-        Number of axes done.
-
-    Returns
-    -------
-    DirectionalFSC
-        Of all axes of the settings.
-
-    Examples
-    --------
-    >>> s = Settings(box=(16, 16, 16), voxel_size=1.0, cone_half_angle=17.0, threshold=0.143, n_axes=21)
-    >>> directional_fsc(s, ConeSums(*(np.ones((6, 8)) for _ in range(4))), 6).values.shape
-    (21, 8)
-    """
-    n_axes, frequency = settings.n_axes, shell_frequencies(settings.box, settings.voxel_size)
-    values = np.full((n_axes, frequency.size), np.nan)
-    n_eff = np.full((n_axes, frequency.size), np.nan)
-    values[:level] = correlation(sums.xy[:level], sums.xx[:level], sums.yy[:level])
-    n_eff[:level] = sums.n_eff[:level]
-    share = np.zeros(n_axes)
-    share[:level] = areas(level) if settings.weighting == "area" else 1 / level
-    done = np.arange(n_axes) < level
-    return DirectionalFSC(frequency=frequency, axes=axes_for(n_axes), areas=share, values=values, n_eff=n_eff, done=done)
 
 
 def measured(settings: Settings, source: Source, dfsc: DirectionalFSC, curve: GlobalFSC) -> AnalysisResult:
@@ -569,53 +523,5 @@ def measured(settings: Settings, source: Source, dfsc: DirectionalFSC, curve: Gl
         histogram=source.histogram,
         mask_kernel=source.mask_kernel,
         map_warnings=source.map_warnings,
-        warnings=(*source.map_warnings, *_cone_warnings(settings, dfsc, resolution)),
+        warnings=(*source.map_warnings, *cone_warnings(settings, dfsc, resolution)),
     )
-
-
-def sum_warnings(settings: Settings, curve: GlobalFSC) -> list[str]:
-    """What whole shells tell: identical halves, no mask, no crossing.
-
-    Parameters
-    ----------
-    settings : Settings
-        Whether there is a mask.
-    curve : GlobalFSC
-        FSC of whole shells.
-
-    Returns
-    -------
-    list of str
-        Sentences.
-
-    Examples
-    --------
-    >>> import cryoaniso_nb as ca
-    >>> r = ca.analyze(ca.simulate_half_maps(box=32, seed=0))
-    >>> sum_warnings(r.settings, r.global_fsc)[0][:17]
-    'No mask was given'
-    """
-    warnings = []
-    if np.nanmin(curve.fsc) > 1 - 1e-9:
-        warnings.append("The half maps are identical (FSC is 1 everywhere): give the two maps of independent half sets.")
-    elif curve.at_143.flag is ResolutionFlag.NOT_CROSSED:
-        nyquist = 1 / curve.frequency[-1]
-        warnings.append(f"The FSC never falls below 0.143: the resolution is limited by Nyquist ({nyquist:.2f} Å), not measured.")
-    if settings.mask == "none":
-        warnings.append("No mask was given: the solvent's noise lowers every FSC (a soft mask, or mask='auto', raises it).")
-    return warnings
-
-
-def _cone_warnings(settings: Settings, dfsc: DirectionalFSC, resolution: DirectionalResolution) -> list[str]:
-    """Cones that hold too few coefficients to tell."""
-    warnings = []
-    thin = np.flatnonzero((dfsc.n_eff[dfsc.done, FIRST_JUDGED_SHELL - 1 :] < THIN).any(axis=0)) + FIRST_JUDGED_SHELL
-    if thin.size:
-        warnings.append(
-            f"Some cones of {settings.cone_half_angle:g} degrees hold fewer than {THIN:g} effective coefficients up to shell "
-            f"{thin.max()} ({1 / dfsc.frequency[thin.max() - 1]:.1f} Å): dFSC there is mostly chance; wider cones hold more."
-        )
-    crossing = int((resolution.n_eff < THIN).sum())
-    if crossing:
-        warnings.append(f"In {crossing} of {resolution.n_eff.size} directions the threshold is crossed where the cone holds fewer than {THIN:g} effective coefficients: their resolution is uncertain.")
-    return warnings

@@ -26,12 +26,22 @@ def _half(points: Floats) -> Floats:
 
 def _icosahedron() -> tuple[Floats, NDArray[np.int64]]:
     zenith = np.arctan(2.0)
-    upper = [(np.sin(zenith) * np.cos(a), np.sin(zenith) * np.sin(a), np.cos(zenith)) for a in np.deg2rad(36 + 72 * np.arange(5))]
+    upper = [
+        (np.sin(zenith) * np.cos(a), np.sin(zenith) * np.sin(a), np.cos(zenith))
+        for a in np.deg2rad(36 + 72 * np.arange(5))
+    ]
     top = [(0.0, 0.0, 1.0), *upper]
     vertices = np.array([*top, *(-np.array(top))])
     distance = np.linalg.norm(vertices[:, None] - vertices[None], axis=2)
     near = np.isclose(distance, np.sort(distance[0])[1], atol=1e-6)
-    faces = [(i, j, k) for i in range(12) for j in range(i + 1, 12) if near[i, j] for k in range(j + 1, 12) if near[i, k] and near[j, k]]
+    faces = [
+        (i, j, k)
+        for i in range(12)
+        for j in range(i + 1, 12)
+        if near[i, j]
+        for k in range(j + 1, 12)
+        if near[i, k] and near[j, k]
+    ]
     return vertices, np.array(faces)
 
 

@@ -96,7 +96,8 @@ def coordinates(box: Box) -> tuple[Floats, Floats, Floats]:
     """
     longest = max(box)
     nz, ny, nx = box
-    return np.fft.fftfreq(nz, 1 / longest), np.fft.fftfreq(ny, 1 / longest), np.fft.rfftfreq(nx, 1 / longest)
+    z, y, x = np.fft.fftfreq(nz, 1 / longest), np.fft.fftfreq(ny, 1 / longest), np.fft.rfftfreq(nx, 1 / longest)
+    return z.astype(np.float64), y.astype(np.float64), x.astype(np.float64)
 
 
 def shell_index(box: Box) -> NDArray[np.int64]:

@@ -20,21 +20,20 @@ Singles = NDArray[np.float32]
 
 
 @numba.njit(nogil=True, cache=True, fastmath={"contract"}, error_model="numpy", inline="always")
-def _add_node(nodes, base, shell, weight, xy, xx, yy, count):  # type: ignore[no-untyped-def]
-    cell = nodes[base, shell]
-    cell[0] += weight * xy
-    cell[1] += weight * xx
-    cell[2] += weight * yy
-    cell[3] += weight * count
+def _add_node(nodes, place, weight, xy, xx, yy, count):  # type: ignore[no-untyped-def]
+    nodes[place] += weight * xy
+    nodes[place + np.uint64(1)] += weight * xx
+    nodes[place + np.uint64(2)] += weight * yy
+    nodes[place + np.uint64(3)] += weight * count
 
 
 @numba.njit(nogil=True, cache=True, fastmath={"contract"}, error_model="numpy", inline="always")
-def _share(nodes, side, base, fu, fv, shell, xy, xx, yy, count):  # type: ignore[no-untyped-def]
-    one = np.float32(1.0)
-    _add_node(nodes, base, shell, (one - fu) * (one - fv), xy, xx, yy, count)
-    _add_node(nodes, base + 1, shell, (one - fu) * fv, xy, xx, yy, count)
-    _add_node(nodes, base + side, shell, fu * (one - fv), xy, xx, yy, count)
-    _add_node(nodes, base + side + 1, shell, fu * fv, xy, xx, yy, count)
+def _share(nodes, place, step_u, step_v, u, v, xy, xx, yy, count):  # type: ignore[no-untyped-def]
+    both = u * v
+    _add_node(nodes, place, np.float32(1.0) - u - v + both, xy, xx, yy, count)
+    _add_node(nodes, place + step_v, v - both, xy, xx, yy, count)
+    _add_node(nodes, place + step_u, u - both, xy, xx, yy, count)
+    _add_node(nodes, place + step_u + step_v, both, xy, xx, yy, count)
 
 
 @numba.njit(nogil=True, cache=True, fastmath={"contract"}, error_model="numpy")
@@ -75,6 +74,11 @@ def spread(
     half = np.float32(0.5)
     scale = np.float32(0.5 * (side - 1))
     top = side - 2
+    # Places in the flat histogram are unsigned: no check for negative ones in the innermost loop.
+    flat = nodes.ravel()
+    four = np.uint64(4)
+    step_v = four * np.uint64(last_shell - first_shell + 1)
+    step_u = step_v * np.uint64(side)
     for iz in range(z.size):
         kz = z[iz]
         for iy in range(y.size):
@@ -82,18 +86,18 @@ def spread(
             plane = kz * kz + ky * ky
             if plane >= high:
                 continue
-            y_major = abs(ky) >= abs(kz)
-            major = ky if y_major else kz
+            # Up to kx = bound the row lies on the y or z face, at a fixed position along the other.
+            on_y = abs(ky) >= abs(kz)
+            major, minor = (ky, kz) if on_y else (kz, ky)
             bound = abs(major)
-            if bound > 0:
-                inverse = np.float32(1.0) / major
-                fixed = (kz if y_major else ky) * inverse * scale + scale
-                cell = min(int(fixed), top)
-                fixed -= np.float32(cell)
-            else:
-                inverse = np.float32(0.0)
-                cell = 0
-                fixed = np.float32(0.0)
+            inverse = scale / major if bound > 0 else np.float32(0.0)
+            fixed = minor * inverse + scale
+            cell = min(int(fixed), top)
+            fixed -= np.float32(cell)
+            if on_y:  # u along z is fixed, v along x runs
+                start, running, resting = np.uint64((side + cell) * side) * step_v, step_v, step_u
+            else:  # v along y is fixed, u along x runs
+                start, running, resting = np.uint64(2 * side * side + cell) * step_v, step_u, step_v
             for ix in range(x.size):
                 kx = x[ix]
                 square = plane + kx * kx
@@ -101,7 +105,7 @@ def spread(
                     continue
                 if square >= high:
                     break
-                shell = int(np.sqrt(square) + half) - first_shell
+                shell = four * np.uint64(int(np.sqrt(square) + half) - first_shell)
                 a = first[iz, iy, ix]
                 b = second[iz, iy, ix]
                 count = multiplicity[ix]
@@ -109,20 +113,18 @@ def spread(
                 xx = (a.real * a.real + a.imag * a.imag) * count
                 yy = (b.real * b.real + b.imag * b.imag) * count
                 if kx < bound:
-                    v = kx * inverse * scale + scale
-                    j = min(int(v), top)
-                    v -= np.float32(j)
-                    if y_major:  # face y: u along z, v along x
-                        _share(nodes, side, (side + cell) * side + j, fixed, v, shell, xy, xx, yy, count)
-                    else:  # face z: u along x, v along y
-                        _share(nodes, side, (2 * side + j) * side + cell, v, fixed, shell, xy, xx, yy, count)
+                    run = kx * inverse + scale
+                    j = min(int(run), top)
+                    place = start + np.uint64(j) * running + shell
+                    _share(flat, place, resting, running, fixed, run - np.float32(j), xy, xx, yy, count)
                 else:  # face x: u along y, v along z
                     ratio = scale / kx
                     u = ky * ratio + scale
                     v = kz * ratio + scale
                     i = min(int(u), top)
                     j = min(int(v), top)
-                    _share(nodes, side, i * side + j, u - np.float32(i), v - np.float32(j), shell, xy, xx, yy, count)
+                    place = np.uint64(i * side + j) * step_v + shell
+                    _share(flat, place, step_u, step_v, u - np.float32(i), v - np.float32(j), xy, xx, yy, count)
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")

@@ -68,7 +68,8 @@ def anisotropic_range(curve: FSO, significant: NDArray[np.bool_]) -> tuple[float
     >>> from cryoaniso_nb.results import Crossing, ResolutionFlag
     >>> cross = lambda level, f: Crossing(level=level, frequency=f, flag=ResolutionFlag.CROSSED)
     >>> f = np.array([0.1, 0.2, 0.25, 0.4])
-    >>> fso = FSO(frequency=f, occupancy=f, threshold=0.143, onset=cross(0.9, 0.22), middle=cross(0.5, 0.25), end=cross(0.1, 0.28))
+    >>> fso = FSO(frequency=f, occupancy=f, threshold=0.143, onset=cross(0.9, 0.22), middle=cross(0.5, 0.25),
+    ...           end=cross(0.1, 0.28))
     >>> anisotropic_range(fso, np.array([False, True, True, False]))
     (5.0, 4.0)
     """
@@ -116,16 +117,21 @@ def bingham(dfsc: DirectionalFSC, curve: FSO, *, parity: str | None = None) -> B
     measured = np.isfinite(values)
     b = statistic(dfsc.axes[done], np.where(measured, values, -np.inf) >= curve.threshold)
     if parity == "xmipp":
-        published = gammainc(DEGREES, np.floor(2 * b + 0.5) / 2)
+        published = np.asarray(gammainc(DEGREES, np.floor(2 * b + 0.5) / 2), dtype=np.float64)
     else:
         b = np.where(measured.all(axis=0), b, np.nan)
-        published = gammainc(DEGREES / 2, b / 2)
-    p_value = gammaincc(DEGREES / 2, b / 4)
+        published = np.asarray(gammainc(DEGREES / 2, b / 2), dtype=np.float64)
+    p_value = np.asarray(gammaincc(DEGREES / 2, b / 4), dtype=np.float64)
     with np.errstate(invalid="ignore"):
         ranges = {
             "p_value": anisotropic_range(curve, p_value < SIGNIFICANCE),
             "published": anisotropic_range(curve, published > SIGNIFICANCE),
         }
     return Bingham(
-        frequency=dfsc.frequency, statistic=b, p_value=p_value, published=published, significance=SIGNIFICANCE, ranges=ranges
+        frequency=dfsc.frequency,
+        statistic=b,
+        p_value=p_value,
+        published=published,
+        significance=SIGNIFICANCE,
+        ranges=ranges,
     )

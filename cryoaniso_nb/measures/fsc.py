@@ -33,7 +33,7 @@ def correlation(xy: Floats, xx: Floats, yy: Floats) -> Floats:
     """
     power = xx * yy
     value = np.divide(xy, np.sqrt(power), out=np.full(np.shape(power), np.nan), where=power > 0)
-    return np.clip(value, -1.0, 1.0)
+    return np.asarray(np.clip(value, -1.0, 1.0))
 
 
 def global_fsc(frequency: Floats, sums: Floats, unmasked: Floats) -> GlobalFSC:

@@ -41,7 +41,8 @@ def occupancy_curve(values: Floats, areas: Floats, threshold: float) -> Floats:
     measured = np.isfinite(values)
     total = areas @ measured
     passing = areas @ (np.where(measured, values, -np.inf) >= threshold)
-    return np.divide(passing, total, out=np.full(total.shape, np.nan), where=total > 0)
+    share: Floats = np.divide(passing, total, out=np.full(total.shape, np.nan), where=total > 0)
+    return share
 
 
 def transition_zone(frequency: Floats, occupancy: Floats) -> tuple[Crossing, Crossing]:

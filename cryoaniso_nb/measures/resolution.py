@@ -11,7 +11,13 @@ from ..directions import angles
 from ..results import DirectionalFSC, DirectionalResolution, Result
 from .crossing import first_crossings
 
-__all__ = ["START_SHELL", "ResolutionStatistics", "directional_resolution", "resolution_statistics", "weighted_percentiles"]
+__all__ = [
+    "START_SHELL",
+    "ResolutionStatistics",
+    "directional_resolution",
+    "resolution_statistics",
+    "weighted_percentiles",
+]
 
 Floats = NDArray[np.float64]
 
