@@ -139,6 +139,10 @@ def write_report(
     target = Path(path)
     if target.exists() and not overwrite:
         raise OutputError(f"{target} exists already; choose another name or allow overwriting.")
+    if not target.parent.is_dir():
+        raise OutputError(
+            f"Can't write {target}: there is no folder {target.parent}; choose a folder you can write to."
+        )
     page = report_html(results, maps=maps, labels=labels, additions=additions)
     try:
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".report-") as folder:
