@@ -56,9 +56,8 @@ def run(args: argparse.Namespace) -> int:
         say("making a mask from the mean of the half maps")
     maps = open_half_maps(args.half1, args.half2, mask=args.mask, voxel_size=args.voxel_size)
     hashes = _Hashes(maps)
-    say(
-        f"half maps of {' x '.join(map(str, reversed(maps.box)))} voxels of {maps.voxel_size:g} Å, mask: {maps.mask_label}"
-    )
+    box = " x ".join(map(str, reversed(maps.box)))
+    say(f"half maps of {box} voxels of {maps.voxel_size:g} Å, mask: {maps.mask_label}")
     from ..analysis import analyze
     from ..kernels import kernels_cached
 
