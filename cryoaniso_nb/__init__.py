@@ -12,28 +12,70 @@ from typing import TYPE_CHECKING, Any
 from . import _version
 
 if TYPE_CHECKING:
-    from .analysis import AnalysisResult, analyze, iter_analysis, load_result
+    from . import widgets as views
+    from .analysis import analyze, iter_analysis, load_result
+    from .analysis_result import AnalysisResult
+    from .emdb import fetch_entry, open_entry
     from .errors import CryoAnisoError
-    from .maps import HalfMaps, open_half_maps, read_map, write_map
-    from .results import ResolutionFlag
+    from .exchange import write_export
+    from .filters import anisotropic_filter, fso_cut_off, isotropic_filter
+    from .mapfiles import read_map, write_map
+    from .maps import HalfMaps, open_half_maps
+    from .masks import auto_mask, soft_mask, sphere_mask
+    from .measures.cfar import cfar, relative_signal
+    from .measures.conestudy import cone_study
+    from .measures.scf import scf
+    from .measures.sphericity import sphericity, sphericity_curve
+    from .measures.tilt import tilt_advice
+    from .models import model_density, read_model
+    from .plots import figure
+    from .poses import read_poses, view_density
+    from .record import ResolutionFlag
+    from .report import write_report
     from .simulate import simulate_half_maps
+    from .simulate_model import simulate_from_model
+    from .widgets import explore
 
 __version__ = _version.VERSION
 
 # Public names and where they live: loaded on first use, so that importing the package
 # brings in neither widgets nor plots nor a cluster.
 _HOMES = {
-    "AnalysisResult": "analysis",
+    "AnalysisResult": "analysis_result",
     "CryoAnisoError": "errors",
     "HalfMaps": "maps",
-    "ResolutionFlag": "results",
+    "ResolutionFlag": "record",
     "analyze": "analysis",
+    "anisotropic_filter": "filters",
+    "auto_mask": "masks",
+    "cfar": "measures.cfar",
+    "cone_study": "measures.conestudy",
+    "explore": "widgets",
+    "fetch_entry": "emdb",
+    "figure": "plots",
+    "fso_cut_off": "filters",
+    "isotropic_filter": "filters",
     "iter_analysis": "analysis",
     "load_result": "analysis",
+    "model_density": "models",
+    "open_entry": "emdb",
     "open_half_maps": "maps",
-    "read_map": "maps",
+    "read_map": "mapfiles",
+    "read_model": "models",
+    "read_poses": "poses",
+    "relative_signal": "measures.cfar",
+    "scf": "measures.scf",
+    "simulate_from_model": "simulate_model",
     "simulate_half_maps": "simulate",
-    "write_map": "maps",
+    "soft_mask": "masks",
+    "sphere_mask": "masks",
+    "sphericity": "measures.sphericity",
+    "sphericity_curve": "measures.sphericity",
+    "tilt_advice": "measures.tilt",
+    "view_density": "poses",
+    "write_export": "exchange",
+    "write_map": "mapfiles",
+    "write_report": "report",
 }
 
 __all__ = [
@@ -43,22 +85,50 @@ __all__ = [
     "ResolutionFlag",
     "__version__",
     "analyze",
+    "anisotropic_filter",
+    "auto_mask",
+    "cfar",
+    "cone_study",
+    "explore",
+    "fetch_entry",
+    "figure",
+    "fso_cut_off",
+    "isotropic_filter",
     "iter_analysis",
     "load_result",
+    "model_density",
+    "open_entry",
     "open_half_maps",
     "read_map",
+    "read_model",
+    "read_poses",
+    "relative_signal",
+    "scf",
+    "simulate_from_model",
     "simulate_half_maps",
+    "soft_mask",
+    "sphere_mask",
+    "sphericity",
+    "sphericity_curve",
+    "tilt_advice",
+    "view_density",
+    "views",
+    "write_export",
     "write_map",
+    "write_report",
 ]
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name == "views":
+        value: Any = import_module(f"{__name__}.widgets")
+    elif name in _HOMES:
+        value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
     globals()[name] = value
     return value
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOMES})
+    return sorted({*globals(), *__all__})

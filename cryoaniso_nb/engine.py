@@ -396,8 +396,8 @@ def cone_sums(
     """
     if cone_half_angle < smallest_cone(histogram.nodes_per_face) - 1e-9:
         raise SettingsError(
-            f"The cone's half-angle is {cone_half_angle:g} degrees, but this result holds directions only "
-            f"finely enough for {smallest_cone(histogram.nodes_per_face):.3g} degrees; analyze the maps again with that angle."
+            f"The cone's half-angle is {cone_half_angle:g} degrees, but this result holds directions only finely "
+            f"enough for {smallest_cone(histogram.nodes_per_face):.3g} degrees; analyze the maps again with that angle."
         )
     client = _client(scheduler)
     lattice = low_lattice(histogram.box, histogram.first_shell)
