@@ -116,7 +116,7 @@ def test_comparison_stands_side_by_side(made_result: Maker) -> None:
     results = [made_result(np.tile(1 / (1 + np.exp((shell - at) / 2)), (81, 1))) for at in (12, 20)]
     text = report_html(results, labels=["untilted", "tilted"])
     rows = re.findall(r'<tr><th scope="row">(.*?)</th><td>(.*?)</td><td>(.*?)</td>', text)
-    numbers = dict((row[0], row[1:]) for row in rows)
+    numbers = {row[0]: row[1:] for row in rows}
     assert numbers["Global FSC = 0.143"] == tuple(f"{r.global_fsc.at_143.resolution:.2f} Å" for r in results)
     assert len(Page(text).images) == 3
     with pytest.raises(ResultError, match="2 results and 1 labels"):
