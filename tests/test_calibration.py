@@ -1,0 +1,291 @@
+"""The calibrated Bingham test holds its level, has power, and knows mask and symmetry."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.stats import binom, kstest
+
+import cryoaniso_nb as ca
+from cryoaniso_nb import simulate
+from cryoaniso_nb.directions import axes_for
+from cryoaniso_nb.errors import Cancelled, SettingsError
+from cryoaniso_nb.fourier import hermitian_weights, n_shells, shell_index
+from cryoaniso_nb.maps import HalfMaps
+from cryoaniso_nb.masks import sphere_mask
+from cryoaniso_nb.measures.calibration import (
+    Calibration,
+    calibrate,
+    calibrated_bingham,
+    calibrated_shells,
+    monte_carlo_p,
+)
+from cryoaniso_nb.measures.noisefields import (
+    MaskKernel,
+    NoisePlan,
+    ShellNoise,
+    _full_mask,
+    cone_weights,
+    for_each_shell,
+    mask_kernel,
+    shell_lattice,
+)
+from cryoaniso_nb.results import Result
+from cryoaniso_nb.symmetry import point_group
+
+Draw = tuple[ca.AnalysisResult, Calibration]
+
+
+def tilted_ssnr(box: int, ratio: float) -> simulate.Ssnr:
+    """a^2 that falls to the threshold `ratio` times earlier along z than along x and y."""
+    cutoff = 0.6 * n_shells((box, box, box))
+
+    def ssnr(shell: np.ndarray, direction: np.ndarray) -> np.ndarray:
+        k = shell * np.sqrt(1 + (ratio**2 - 1) * direction[:, 2] ** 2) / cutoff
+        return np.asarray(0.143 / 0.857 * np.exp(6 * (1 - k**2)))
+
+    return ssnr
+
+
+def calibrated_map(maps: HalfMaps, kernel: MaskKernel | None, seed: int) -> Draw:
+    r = ca.analyze(maps, scheduler="synchronous")
+    test = calibrate(
+        r.dfsc, r.fso, r.bingham, r.global_fsc, r.settings, n=99, seed=seed, mask=kernel, scheduler="synchronous"
+    )
+    return r, test
+
+
+def many(box: int, ratio: float, count: int, mask: np.ndarray | None = None) -> list[Draw]:
+    kernel = mask_kernel(mask)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(simulate, "truth_of", lambda *_, **__: None)
+        draws = []
+        for seed in range(count):
+            maps = ca.simulate_half_maps(box, seed=1000 + seed, ssnr=tilted_ssnr(box, ratio))
+            draws.append(calibrated_map(dataclasses.replace(maps, mask=mask), kernel, seed))
+    return draws
+
+
+def zone_values(draws: list[Draw], curve: str) -> np.ndarray:
+    """Values of a curve in the transition zones."""
+    values = []
+    for r, test in draws:
+        inside = (r.fso.frequency >= r.fso.onset.frequency) & (r.fso.frequency <= r.fso.end.frequency)
+        inside &= np.isfinite(test.p_value)
+        values.extend((test.p_value if curve == "calibrated" else r.bingham.p_value)[inside])
+    return np.array(values)
+
+
+def between(count: int, trials: int, chance: float = 0.05) -> bool:
+    """Whether a count is within the central 99.8 % of a binomial distribution."""
+    return bool(binom.ppf(0.001, trials, chance) <= count <= binom.ppf(0.999, trials, chance))
+
+
+@pytest.fixture(scope="module")
+def isotropic() -> list[Draw]:
+    """100 seeded isotropic maps."""
+    return many(32, 1.0, 100)
+
+
+def test_level_holds_in_the_transition_zone_where_the_textbook_test_fails(isotropic: list[Draw]) -> None:
+    p = zone_values(isotropic, "calibrated")
+    assert p.size > 150
+    assert between(int(np.sum(p <= 0.05)), p.size)
+    assert kstest(p, "uniform").pvalue > 0.001
+    assert np.mean(zone_values(isotropic, "p_value") < 0.05) > 0.3
+
+
+def test_map_level_test_holds_its_level(isotropic: list[Draw]) -> None:
+    p = np.array([test.map_p_value for _, test in isotropic])
+    assert np.isfinite(p).all()
+    assert between(int(np.sum(p <= 0.05)), p.size)
+    assert kstest(p, "uniform").pvalue > 0.001
+
+
+def test_level_holds_behind_a_tight_mask_only_if_the_null_knows_it() -> None:
+    mask = sphere_mask((32, 32, 32), 7, edge=3)
+    masked = many(32, 1.0, 30, mask)
+    p = zone_values(masked, "calibrated")
+    assert between(int(np.sum(p <= 0.05)), p.size)
+    maps = np.array([test.map_p_value for _, test in masked])
+    assert between(int(np.sum(maps <= 0.05)), maps.size)
+    blind = [
+        calibrate(r.dfsc, r.fso, r.bingham, r.global_fsc, r.settings, n=99, seed=i, scheduler="synchronous")
+        for i, (r, _) in enumerate(masked)
+    ]
+    assert np.mean(zone_values([(r, b) for (r, _), b in zip(masked, blind, strict=True)], "calibrated") <= 0.05) > 0.12
+
+
+def test_cutoffs_that_differ_by_half_are_found() -> None:
+    draws = many(48, 1.5, 20)
+    assert sum(test.map_p_value <= 0.05 for _, test in draws) >= 19
+    r, test = draws[0]
+    low, high = calibrated_bingham(r.bingham, r.fso, test).range("calibrated")
+    assert low >= high > 0
+
+
+def test_fields_pairs_give_the_null_of_separate_draws() -> None:
+    """Statistics of paired fields against half maps simulated one by one, at a voxel's level."""
+    shell, fsc, axes = 9, 0.2, axes_for(81)
+    plan = NoisePlan(box=(32, 32, 32), axes=axes, cone_half_angle=17.0, shells=(shell,), replicates=400, seed=5)
+    (paired,) = for_each_shell(plan, lambda noise: noise.isotropic_fsc(fsc), scheduler="synchronous")
+    _, k, _ = shell_lattice(plan.box, plan.shells)
+    weights = cone_weights(axes, k / np.linalg.norm(k, axis=1, keepdims=True), 17.0)
+    random = np.random.default_rng(6)
+    separate = np.empty((len(axes), 400))
+    for i in range(400):
+        s, n1, n2 = random.standard_normal((3, len(k), 2))
+        a = np.sqrt(fsc / (1 - fsc))
+        x, y = a * s + n1, a * s + n2
+        xy, xx, yy = ((weights @ (p * q).sum(axis=1)) for p, q in ((x, y), (x, x), (y, y)))
+        separate[:, i] = xy / np.sqrt(xx * yy)
+    # the paired null is conditional on the shell's FSC, which takes 1 part in (disjoint cones) off the variance
+    assert paired.mean() == pytest.approx(separate.mean(), abs=0.01)
+    assert paired.std() == pytest.approx(separate.std(), rel=0.05)
+    passing = [np.sort((v >= 0.143).mean(axis=0)) for v in (paired, separate)]
+    assert passing[0].mean() == pytest.approx(passing[1].mean(), abs=0.02)
+
+
+def test_replicates_have_exactly_the_global_fsc_asked_for() -> None:
+    """A cone as wide as the sphere is the whole shell."""
+    plan = NoisePlan(box=(24, 24, 24), axes=np.eye(3), cone_half_angle=17.0, shells=(7,), replicates=10)
+
+    def whole(noise: ShellNoise) -> ShellNoise:
+        return dataclasses.replace(noise, power=noise.whole_power[None], cross=noise.whole_cross[None])
+
+    (shell,) = for_each_shell(plan, whole, scheduler="synchronous")
+    for fsc in (-0.05, 0.0, 0.143, 0.9):
+        np.testing.assert_allclose(shell.isotropic_fsc(fsc), fsc, atol=1e-6)
+
+
+def test_node_sums_agree_with_sums_over_coefficients(monkeypatch: pytest.MonkeyPatch) -> None:
+    from cryoaniso_nb.measures import noisefields
+
+    plan = NoisePlan(box=(64, 64, 64), axes=axes_for(81), cone_half_angle=17.0, shells=(26,), replicates=45)
+    (nodes,) = for_each_shell(plan, lambda noise: noise.noise_fsc(), scheduler="synchronous")
+    monkeypatch.setattr(noisefields, "first_dense_shell", lambda box: 99)
+    (exact,) = for_each_shell(plan, lambda noise: noise.noise_fsc(), scheduler="synchronous")
+    assert np.std(nodes - exact) < 0.06 * np.std(exact)
+
+
+@pytest.mark.parametrize("box", [(32, 32, 32), (33, 33, 33), (24, 32, 28)])
+def test_shell_lattice_holds_each_friedel_pair_once(box: tuple[int, int, int]) -> None:
+    shells = tuple(range(3, n_shells(box) - 2))
+    index, _, shell = shell_lattice(box, shells)
+    full = np.bincount(
+        shell_index(box).ravel(), np.broadcast_to(hermitian_weights(box), shell_index(box).shape).ravel()
+    )
+    assert len(np.unique(index)) == len(index)
+    np.testing.assert_array_equal(shell_index(box).ravel()[index], shell)
+    np.testing.assert_allclose(np.bincount(shell)[3:], full[3 : shells[-1] + 1] / 2, atol=1)
+
+
+def test_mask_kernel_keeps_the_mask_and_its_volume_ratio() -> None:
+    mask = sphere_mask((48, 40, 44), 12, edge=6)
+    kernel = mask_kernel(mask)
+    assert kernel is not None
+    assert kernel.volume_ratio == pytest.approx(
+        float((mask**2).sum()) ** 2 / (mask.size * float((mask**4).sum())), rel=1e-4
+    )
+    again = _full_mask(kernel)
+    assert again.shape == mask.shape
+    assert np.sqrt(np.mean((again - mask) ** 2)) < 0.02
+    assert mask_kernel(None) is None
+
+
+def test_symmetric_noise_is_the_same_along_equivalent_axes() -> None:
+    group = point_group("C4")
+    axes = np.concatenate([np.array([[0.6, 0.0, 0.8]]), np.array([[0.0, 0.6, 0.8]]), np.array([[0.0, 0.0, 1.0]])])
+    plan = NoisePlan(box=(32, 32, 32), axes=axes, cone_half_angle=17.0, shells=(10,), replicates=45, rotations=group)
+    (c4,) = for_each_shell(plan, lambda noise: noise.noise_fsc(), scheduler="synchronous")
+    np.testing.assert_allclose(c4[0], c4[1], atol=1e-5)
+    (c1,) = for_each_shell(dataclasses.replace(plan, rotations=None), lambda n: n.noise_fsc(), scheduler="synchronous")
+    # on the four-fold axis the cone holds copies: noise doubles; off it nothing changes
+    assert np.std(c4[2]) / np.std(c1[2]) == pytest.approx(2, rel=0.35)
+    assert np.std(c4[0]) / np.std(c1[0]) == pytest.approx(1, rel=0.35)
+
+
+def test_symmetrised_maps_are_tested_fairly() -> None:
+    """Two-fold maps: about the level with the group, above it without."""
+    group = point_group("D2")
+    fair, unfair = [], []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(simulate, "truth_of", lambda *_, **__: None)
+        for seed in range(30):
+            maps = ca.simulate_half_maps(32, seed=seed, ssnr=tilted_ssnr(32, 1.0))
+            halves = [
+                sum(np.flip(half, axis=turn) for turn in ((), (0, 1), (1, 2), (0, 2))) / np.float32(2)
+                for half in (maps.half1, maps.half2)
+            ]
+            r = ca.analyze(HalfMaps(half1=halves[0], half2=halves[1], voxel_size=1.0), scheduler="synchronous")
+            for rotations, found in ((group, fair), (None, unfair)):
+                test = calibrate(
+                    r.dfsc, r.fso, r.bingham, r.global_fsc, r.settings, n=99, seed=seed, rotations=rotations,
+                    symmetry="D2", scheduler="synchronous",
+                )  # fmt: skip
+                found.extend(zone_values([(r, test)], "calibrated"))
+    assert between(int(np.sum(np.array(fair) <= 0.05)), len(fair))
+    assert np.mean(np.array(unfair) <= 0.05) > np.mean(np.array(fair) <= 0.05)
+
+
+def test_p_values_count_ties_against_anisotropy_and_leave_nan_alone() -> None:
+    null = np.array([[0.0, 1.0, 2.0, np.nan], [0.0, 0.0, 0.0, 0.0], [1.0, 1.0, 1.0, 1.0]])
+    np.testing.assert_allclose(monte_carlo_p(np.array([2.0, 0.0, np.nan]), null), [0.5, 1.0, np.nan])
+
+
+def test_same_seed_same_p_values_on_threads_and_alone(isotropic: list[Draw]) -> None:
+    r, test = isotropic[0]
+    again = calibrate(r.dfsc, r.fso, r.bingham, r.global_fsc, r.settings, n=99, seed=0, scheduler="threads")
+    np.testing.assert_array_equal(again.p_value, test.p_value)
+    assert again.map_p_value == test.map_p_value
+
+
+def test_a_map_without_transition_zone_has_no_p_value() -> None:
+    maps = ca.simulate_half_maps(32, ssnr=lambda shell, direction: np.full(shell.size, 50.0))
+    r, test = calibrated_map(maps, None, 0)
+    assert calibrated_shells(r.fso) == ()
+    assert np.isnan(test.map_p_value)
+    assert np.isnan(test.p_value).all()
+    assert np.isnan(calibrated_bingham(r.bingham, r.fso, test).range("calibrated")).all()
+
+
+def test_a_step_has_a_p_value() -> None:
+    """Signal that ends within a shell: the zone is one or two shells."""
+    maps = ca.simulate_half_maps(48, ssnr=lambda shell, direction: np.where(shell < 18, 50.0, 0.0))
+    _, test = calibrated_map(maps, None, 0)
+    assert 0 < test.map_p_value <= 1
+
+
+def test_calibration_survives_saving(isotropic: list[Draw], tmp_path: Path) -> None:
+    test = isotropic[0][1]
+    again = Result.load(test.save(tmp_path / "c.npz"))
+    assert isinstance(again, Calibration)
+    np.testing.assert_array_equal(again.p_value, test.p_value)
+    kernel = mask_kernel(sphere_mask((32, 32, 32), 8))
+    assert kernel is not None
+    assert isinstance(Result.load(kernel.save(tmp_path / "k.npz")), MaskKernel)
+
+
+def test_too_few_replicates_are_refused(isotropic: list[Draw]) -> None:
+    r, _ = isotropic[0]
+    with pytest.raises(SettingsError, match=r"5 replicates.*19"):
+        calibrate(r.dfsc, r.fso, r.bingham, r.global_fsc, r.settings, n=5)
+
+
+def test_progress_is_told_and_stop_is_heard(isotropic: list[Draw]) -> None:
+    r, _ = isotropic[0]
+    kernel = mask_kernel(sphere_mask((32, 32, 32), 10))
+    told: list[tuple[str, int, int]] = []
+    calibrate(
+        r.dfsc, r.fso, r.bingham, r.global_fsc, r.settings, n=99, mask=kernel, progress=lambda *step: told.append(step)
+    )
+    assert {stage for stage, _, _ in told} == {"calibrating: noise maps", "calibrating"}
+    assert told[-1][1] == told[-1][2]
+    stop = threading.Event()
+    stop.set()
+    with pytest.raises(Cancelled):
+        calibrate(r.dfsc, r.fso, r.bingham, r.global_fsc, r.settings, n=99, cancel=stop)
