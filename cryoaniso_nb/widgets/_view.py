@@ -199,8 +199,10 @@ def round_ticks(low: float, high: float, count: int = 5) -> Floats:
     return np.asarray(np.round(np.arange(first, last + 1) * step, 10) + 0.0)
 
 
-def set_ticks(axis: bqplot.Axis, ticks: Floats) -> None:
-    """Give an axis ticks and their labels, in one message.
+def set_ticks(axis: bqplot.Axis, ticks: Floats, labels: dict[str, str] | None = None) -> None:
+    """Give an axis ticks and their labels.
+
+    Labels go first: bqplot draws new ticks a moment later, with the labels of that time.
 
     Parameters
     ----------
@@ -208,12 +210,14 @@ def set_ticks(axis: bqplot.Axis, ticks: Floats) -> None:
         The axis.
     ticks : ndarray
         Where, in the scale's unit.
+    labels : dict, optional
+        Texts by tick; the numbers themselves otherwise.
     """
-    if axis.tick_values is not None and np.array_equal(axis.tick_values, ticks):
-        return
-    with axis.hold_sync():
+    if labels is None:
+        labels = {_script_number(float(t)): f"{float(t):g}" for t in ticks}
+    if axis.tick_values is None or not np.array_equal(axis.tick_values, ticks):
+        axis.tick_labels = labels
         axis.tick_values = ticks
-        axis.tick_labels = {_script_number(float(t)): f"{float(t):g}" for t in ticks}
 
 
 def _script_number(value: float) -> str:

@@ -10,7 +10,7 @@ import ipywidgets
 import numpy as np
 
 from . import colours
-from ._view import TICKS, Picture, View, angstrom_ticks, figure, finite_pieces, legend, lines, put
+from ._view import TICKS, Picture, View, angstrom_ticks, figure, finite_pieces, legend, lines, put, set_ticks
 
 __all__ = ["BINGHAM_CURVES", "FSOView"]
 
@@ -46,7 +46,7 @@ class FSOView(View):
 
     def build(self) -> Sequence[ipywidgets.Widget]:
         """Make figure, legend and cursor controls, once."""
-        self.x = bqplot.LinearScale(min=0.0, max=0.5)
+        self.x = bqplot.LinearScale(min=0.0, max=1e-3)
         self.y = bqplot.LinearScale(min=0.0, max=1.05)
         self.p = bqplot.LinearScale(min=0.0, max=1.05)
         left, right = {"x": self.x, "y": self.y}, {"x": self.x, "y": self.p}
@@ -164,9 +164,7 @@ class FSOView(View):
     def _fit_axis(self, top: float, shells: int) -> None:
         if self.x.max != top:
             self.x.max = top
-            ticks, labels = angstrom_ticks(0.0, top)
-            with self.x_axis.hold_sync():
-                self.x_axis.tick_values, self.x_axis.tick_labels = ticks, labels
+            set_ticks(self.x_axis, *angstrom_ticks(0.0, top))
             self.pad.mark.x = np.array([0.0, top])
             x = np.tile(np.array([0.0, top]), (3, 1))
             put(self.levels, x, np.repeat(np.array(LEVELS)[:, None], 2, axis=1))

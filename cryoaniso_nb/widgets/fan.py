@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..directions import angles
 from . import colours
-from ._view import TICKS, View, angstrom_ticks, figure, finite_pieces, legend, lines, put
+from ._view import TICKS, View, angstrom_ticks, figure, finite_pieces, legend, lines, put, set_ticks
 from .sphere import nearest_axis
 
 __all__ = ["FanView", "fan"]
@@ -72,7 +72,7 @@ class FanView(View):
 
     def build(self) -> Sequence[ipywidgets.Widget]:
         """Make the figure, once."""
-        self.x = bqplot.LinearScale(min=0.0, max=0.5)
+        self.x = bqplot.LinearScale(min=0.0, max=1e-3)
         self.y = bqplot.LinearScale(min=-0.25, max=1.05)
         scales = {"x": self.x, "y": self.y}
         self.extremes = lines(scales, colours.FSO, stroke_width=1, opacities=[0.55] * 12)
@@ -104,8 +104,7 @@ class FanView(View):
         top = float(frequency[-1])
         if self.x.max != top:
             self.x.max = top
-            with self.x_axis.hold_sync():
-                self.x_axis.tick_values, self.x_axis.tick_labels = angstrom_ticks(0.0, top, 8)
+            set_ticks(self.x_axis, *angstrom_ticks(0.0, top, 8))
         done = result.dfsc.done
         mean, low, high, least, most = fan(result.dfsc.values[done], result.dfsc.areas[done])
         known = np.isfinite(mean)

@@ -215,9 +215,8 @@ class MapSlicesView(View):
         across, up = (("x", "y"), ("x", "z"), ("y", "z"))[along]
         for pair in self.axes:
             pair[0].label, pair[1].label = f"{across} (Å)", f"{up} (Å)"
-        with self.index.hold_sync():
-            self.index.max = size - 1
-            self.index.value = size // 2
+        self.index.max = size - 1  # first: a page clips the value to the range it knows
+        self.index.value = size // 2
         self.session.compute("slice", self._pictures, self._show)
 
     def _pictures(self) -> Any:
