@@ -181,7 +181,7 @@ def pose_agreement(
 def _warnings(own: float, best: str, correlation: float, spread: float) -> tuple[str, ...]:
     if best != AS_GIVEN:
         return (
-            f"The poses contradict the map: sampling and dFSC rank directions alike with a correlation of {own:.2f} only, "
+            f"The poses contradict the map: sampling and dFSC over directions correlate with {own:.2f} only, "
             f"but {correlation:.2f} when read with {best}; check the map's hand and axis order, and that both belong "
             "to one refinement.",
         )
