@@ -172,7 +172,8 @@ def _axis_of(vertices: Floats, axes: Floats) -> NDArray[np.int64]:
 def _triangle_areas(a: Floats, b: Floats, c: Floats) -> Floats:
     """Areas of spherical triangles (van Oosterom & Strackee, doi 10.1109/TBME.1983.325207)."""
     volume = np.abs((a * np.cross(b, c)).sum(axis=1))
-    return 2 * np.arctan2(volume, 1 + (a * b).sum(axis=1) + (b * c).sum(axis=1) + (c * a).sum(axis=1))
+    cosines = (a * b).sum(axis=1) + (b * c).sum(axis=1) + (c * a).sum(axis=1)
+    return np.asarray(2 * np.arctan2(volume, 1 + cosines))
 
 
 def angles(axes: NDArray[np.floating]) -> tuple[Floats, Floats]:
