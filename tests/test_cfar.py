@@ -146,9 +146,8 @@ def test_axes_that_end_by_chance_are_counted():
     assert cfar(expected_histogram((32, 32, 32), 1.0, lambda s, d: np.full(s.size, 9.0))).n_by_chance == 0
 
 
-@pytest.mark.parametrize("preset", ["missing-side-views", "missing-top-views"])
-def test_chance_in_the_first_shells_does_not_decide_the_ratio(preset):
-    box = (64, 64, 64)
+def test_chance_in_the_first_shells_does_not_decide_the_ratio():
+    box, preset = (64, 64, 64), "missing-side-views"
     truth = cfar(expected_histogram(box, 1.0, preset_ssnr(preset, box)))
     measured = [cfar(accumulate(simulate_half_maps(box=box, preset=preset, seed=seed))) for seed in range(3)]
     assert np.median([m.robust for m in measured]) == pytest.approx(truth.robust, rel=0.3)
