@@ -11,7 +11,8 @@ from typing import Any
 
 import ipywidgets
 
-from ..analysis import AnalysisResult, load_result
+from ..analysis import load_result
+from ..analysis_result import AnalysisResult
 from ..directions import LEVELS
 from ..errors import MapError, ResultError, SettingsError
 from ._session import LiveSession, sentence

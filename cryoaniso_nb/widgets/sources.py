@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..analysis import AnalysisResult, iter_analysis, load_result
+from ..analysis import iter_analysis, load_result
+from ..analysis_result import AnalysisResult
 from ..engine import Progress
 from ..errors import MapError, SettingsError
 from ..maps import HalfMaps, open_half_maps
@@ -144,7 +145,7 @@ def code(source: Source, result: AnalysisResult, bingham: str) -> str:
         "onset, end = result.fso.transition_zone  # Å",
         f"low, high = result.bingham.range({bingham!r})  # Å",
         "result.save('result.npz')",
-        f"ca.plots.figure(result, bingham={bingham!r}).savefig('figure.png', dpi=300)",
+        f"ca.figure(result, bingham={bingham!r}).savefig('figure.png', dpi=300)",
     ]
     return "\n".join(lines)
 
