@@ -10,4 +10,4 @@ from __future__ import annotations
 
 __all__ = ["NAMES"]
 
-NAMES = ("analyze", "demo", "threedfsc", "filter", "metrics", "report", "export")
+NAMES = ("analyze", "demo", "threedfsc", "filter", "metrics", "report", "export", "poses", "tilt", "model", "simulate")
