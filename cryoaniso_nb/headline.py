@@ -141,6 +141,7 @@ def map_verdict(r: Analysed) -> Verdict:
         r.fso,
         cone_half_angle=r.settings.cone_half_angle,
         masked=r.settings.mask != "none",
+        volume_ratio=getattr(getattr(r, "mask_kernel", None), "volume_ratio", None),
     )
     p = map_p_value(r)
     if math.isfinite(p):

@@ -124,6 +124,9 @@ def fso_plot(result: Analysed, ax: Axes, *, bingham: str | None = None, legend: 
         handles += ax.plot(frequency, result.global_fsc.fsc_unmasked, color=GREY, lw=1.0, ls=":", label="FSC, unmasked")
     label = "FSC, masked" if result.settings.mask != "none" else "FSC"
     handles += ax.plot(frequency, result.global_fsc.fsc, color=GREY, lw=1.3, label=label)
+    corrected = getattr(getattr(result, "mask_correction", None), "corrected", None)
+    if corrected is not None:
+        handles += ax.plot(frequency, corrected, color=PURPLE, lw=1.2, label="FSC, corrected for the mask")
     handles += ax.plot(frequency, result.fso.occupancy, color=BLUE, lw=2.0, label="FSO")
     ax.set_ylim(-0.06, 1.04)
     ax.set_ylabel("FSO, FSC")

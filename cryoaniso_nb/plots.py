@@ -140,8 +140,9 @@ def figure(result: Analysed, *, bingham: str | None = None, projection: str = "p
         fso_plot(result, left, bingham=bingham, legend=False)
         sphere_plot(result, right, projection=projection)
         handles = [h for ax in made.axes if ax is not right for h in ax.get_legend_handles_labels()[0]]
+        columns = 4 if len(handles) <= 5 else 3
         made.legend(
-            handles=handles, loc="outside upper left", ncols=4, frameon=False, handlelength=1.8, columnspacing=1.2
+            handles=handles, loc="outside upper left", ncols=columns, frameon=False, handlelength=1.8, columnspacing=1.2
         )
     return made
 

@@ -75,6 +75,7 @@ def summary_dict(r: Analysed) -> dict[str, Any]:
     data["transition_zone_angstrom"] = list(r.fso.transition_zone)
     for name, (low, high) in r.bingham.ranges.items():
         data[f"bingham_{name}_range_angstrom"] = [low, high]
+    data |= _added(r)
     data["directional_resolution"] = _directions(r)
     data["nyquist_angstrom"] = float(1 / r.global_fsc.frequency[-1])
     data["settings"] = {
@@ -92,6 +93,44 @@ def summary_dict(r: Analysed) -> dict[str, Any]:
     data["version"] = settings.version
     data["warnings"] = list(r.warnings)
     return data
+
+
+def _added(r: Analysed) -> dict[str, Any]:
+    """What the analysis was asked for later: calibration, band, correction for the mask."""
+    calibration, band = getattr(r, "calibration", None), getattr(r, "band", None)
+    correction = getattr(r, "mask_correction", None)
+    data: dict[str, Any] = {}
+    if calibration is not None:
+        data["calibration_replicates"] = calibration.n
+        data["calibration_symmetry"] = calibration.symmetry
+    if band is not None:
+        data["band_level"] = band.level
+        for name, interval in (("0.9", band.onset), ("0.5", band.middle), ("0.1", band.end)):
+            data[f"fso_{name}_interval_angstrom"] = list(interval)
+        data["axes_doubtful"] = int(band.doubtful.sum())
+    if correction is not None:
+        data["fsc_corrected_0.143_resolution_angstrom"] = correction.at_143.resolution
+        data["fsc_corrected_0.143_text"] = crossing_text(correction.at_143, r.global_fsc.frequency)
+        data["transition_zone_corrected_angstrom"] = list(correction.fso.transition_zone)
+    return data
+
+
+def _added_rows(r: Analysed) -> list[tuple[str, str]]:
+    """The same in words."""
+    band, correction = getattr(r, "band", None), getattr(r, "mask_correction", None)
+    rows = []
+    if math.isfinite(map_p_value(r)):
+        rows.append(("Calibrated test of the whole map", f"p = {map_p_value(r):.2g} (below 0.05: anisotropic)"))
+    if band is not None:
+        for name, interval in (("0.9", band.onset), ("0.5", band.middle), ("0.1", band.end)):
+            words = " to ".join(f"{value:.2f} Å" if math.isfinite(value) else "past Nyquist" for value in interval)
+            rows.append((f"FSO = {name}, {100 * band.level:g} % interval", words))
+    if correction is not None:
+        frequency = r.global_fsc.frequency
+        rows.append(("FSC = 0.143, corrected for the mask", crossing_text(correction.at_143, frequency)))
+        ends = [crossing_text(c, frequency) for c in (correction.fso.onset, correction.fso.end)]
+        rows.append(("Transition zone, corrected for the mask", " to ".join(ends)))
+    return rows
 
 
 def _directions(r: Analysed) -> dict[str, Any]:
@@ -182,7 +221,7 @@ def table_rows(r: Analysed) -> list[tuple[str, str]]:
         rows.append(
             (BINGHAM_NAMES.get(name, f"Bingham test, {name}"), f"{low:.2f} - {high:.2f} Å" if found else "no range")
         )
-    return rows + _direction_rows(r) + _settings_rows(r)
+    return rows + _added_rows(r) + _direction_rows(r) + _settings_rows(r)
 
 
 def _direction_rows(r: Analysed) -> list[tuple[str, str]]:

@@ -51,6 +51,7 @@ def to_xarray(r: Analysed) -> xarray.Dataset:
     if r.bingham.calibrated is not None:
         text = "p-value against isotropic half maps: small is anisotropic"
         shell["calibrated"] = ("shell", r.bingham.calibrated, _about(text))
+    shell |= _added(r)
     axis: dict[str, Any] = {
         "dfsc": (("axis", "shell"), r.dfsc.values, _about("directional Fourier shell correlation")),
         "n_eff": (("axis", "shell"), r.dfsc.n_eff, _about("effective number of independent coefficients in the cone")),
@@ -68,6 +69,21 @@ def to_xarray(r: Analysed) -> xarray.Dataset:
         "azimuth": ("axis", d.azimuth, _about("atan2(y, x)", "degree")),
     }
     return xarray.Dataset({**shell, **axis}, coords=coordinates, attrs=_attributes(r))
+
+
+def _added(r: Analysed) -> dict[str, Any]:
+    """Curves of what the analysis was asked for later."""
+    band, correction = getattr(r, "band", None), getattr(r, "mask_correction", None)
+    curves: dict[str, Any] = {}
+    if band is not None:
+        text = f"end of the {100 * band.level:g} % band of the Fourier shell occupancy"
+        curves["fso_low"] = ("shell", band.low, _about(f"lower {text}"))
+        curves["fso_high"] = ("shell", band.high, _about(f"upper {text}"))
+        curves["fso_noise_floor"] = ("shell", band.floor, _about("Fourier shell occupancy of noise alone"))
+    if correction is not None:
+        curves["fsc_corrected"] = ("shell", correction.corrected, _about("FSC corrected by noise substitution"))
+        curves["fso_corrected"] = ("shell", correction.fso.occupancy, _about("FSO of the corrected directional FSC"))
+    return curves
 
 
 def _about(long_name: str, units: str = "1") -> dict[str, str]:

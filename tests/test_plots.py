@@ -172,8 +172,15 @@ def test_bad_places_are_told_in_words(small_result: ca.AnalysisResult, tmp_path:
         plots.save_figure(small_result, tmp_path / "missing" / "a.png")
 
 
-def test_text_does_not_overlap(small_result: ca.AnalysisResult) -> None:
-    made = plots.figure(small_result)
+@pytest.mark.parametrize("full", [False, True])
+def test_text_does_not_overlap(small_pair: ca.HalfMaps, small_result: ca.AnalysisResult, full: bool) -> None:
+    result = small_result
+    if full:
+        mask = np.ones(small_pair.box, dtype=np.float32)
+        mask[:, :6] = 0
+        masked = ca.open_half_maps(small_pair.half1, small_pair.half2, mask=mask, voxel_size=2.0)
+        result = ca.analyze(masked).with_calibration(n=39).with_band(n=39).with_mask_correction(masked)
+    made = plots.figure(result)
     made.canvas.draw()
     renderer = made.canvas.get_renderer()  # type: ignore[attr-defined]
     texts = [t for ax in made.axes for t in (*ax.texts, *(ax.get_yticklabels() if ax.axison else ()), ax.yaxis.label)]
@@ -181,6 +188,10 @@ def test_text_does_not_overlap(small_result: ca.AnalysisResult) -> None:
     texts += [t for legend in made.legends for t in legend.get_texts()]
     shown = [t for t in texts if t.get_text()]
     boxes = [t.get_window_extent(renderer).padded(-1) for t in shown]
+    width, height = made.canvas.get_width_height()
+    for box, text in zip(boxes, shown, strict=True):
+        inside = box.x0 >= 0 and box.y0 >= 0 and box.x1 <= width and box.y1 <= height
+        assert inside or text.get_text() in ("−0.2", "1.2"), text  # ticks beyond the axis aren't drawn
     assert min(t.get_fontsize() for t in shown) >= 9
     for i, one in enumerate(boxes):
         for other in boxes[i + 1 :]:

@@ -107,6 +107,31 @@ def test_one_bad_early_shell_is_not_darkness(made_result: Maker) -> None:
     assert worst_axis(result) != 7
 
 
+def test_onset_is_the_first_downward_crossing(made_result: Maker) -> None:
+    values = falling(np.full(321, 16.0))
+    values[:60, 0] = -0.9  # in shell 1 cones hold hardly a coefficient
+    result = made_result(values)
+    assert result.fso.occupancy[0] < 0.9
+    onset, end = result.fso.transition_zone
+    assert 64 / 17 < onset < 64 / 15
+    assert onset > end
+
+
+def test_later_measures_appear(small_result: ca.AnalysisResult) -> None:
+    full = small_result.with_calibration(n=39).with_band(n=39)
+    assert full.calibration is not None
+    assert full.band is not None
+    data, rows = summary_dict(full), dict(table_rows(full))
+    assert data["map_p_value"] == full.calibration.map_p_value
+    assert data["fso_0.9_interval_angstrom"] == list(full.band.onset)
+    assert "FSO = 0.9, 95 % interval" in rows
+    assert f"p = {full.calibration.map_p_value:.2g}" in rows["Calibrated test of the whole map"]
+    assert "calibrated test of the whole map" in data["headline"]
+    variables = full.to_xarray()
+    np.testing.assert_array_equal(variables["fso_low"].values, full.band.low)
+    np.testing.assert_array_equal(variables["calibrated"].values, full.calibration.p_value)
+
+
 def test_nothing_crossing_is_said_in_words(made_result: Maker) -> None:
     result = made_result(np.full((81, 32), 0.9))
     data = summary_dict(result)

@@ -58,7 +58,8 @@ def transition_zone(frequency: Floats, occupancy: Floats) -> tuple[Crossing, Cro
     Returns
     -------
     tuple of Crossing
-        The first downward crossing of 0.9, and the first of 0.1 from there on.
+        The first downward crossing of 0.9 (a curve that begins below may rise and cross it
+        later), and the first of 0.1 from there on.
 
     Examples
     --------
@@ -67,6 +68,10 @@ def transition_zone(frequency: Floats, occupancy: Floats) -> tuple[Crossing, Cro
     (1.2, 2.8)
     """
     onset = first_crossing(frequency, occupancy, ONSET)
+    if onset.flag is ResolutionFlag.BELOW_AT_START:  # cones of the first shells hold hardly a coefficient
+        risen = np.flatnonzero(occupancy >= ONSET)
+        if risen.size:
+            onset = first_crossing(frequency, occupancy, ONSET, start=int(risen[0]) + 1)
     if onset.flag is not ResolutionFlag.CROSSED:
         return onset, first_crossing(frequency, occupancy, END)
     start = int(np.searchsorted(frequency, onset.frequency, side="right"))

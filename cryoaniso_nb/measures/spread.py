@@ -52,7 +52,13 @@ class AngularSpread(Result):
 
 
 def angular_spread(
-    dfsc: DirectionalFSC, curve: GlobalFSC, occupancy: FSO, *, cone_half_angle: float, masked: bool
+    dfsc: DirectionalFSC,
+    curve: GlobalFSC,
+    occupancy: FSO,
+    *,
+    cone_half_angle: float,
+    masked: bool,
+    volume_ratio: float | None = None,
 ) -> AngularSpread:
     """Compare the spread of dFSC over directions with its noise.
 
@@ -73,6 +79,9 @@ def angular_spread(
         Degrees; so many disjoint cones are independent.
     masked : bool
         Whether a mask was applied: without one the factor is 1 where it can't be measured.
+    volume_ratio : float, optional
+        Of the mask, v = (sum m^2)^2/(N sum m^4): where the factor can't be measured it is
+        taken as v^(-2/3).
 
     Returns
     -------
@@ -95,7 +104,7 @@ def angular_spread(
     n, nan = int(zone.sum()), float("nan")
     n_noise = int(quiet.sum())
     cones = min(int(dfsc.done.sum()), 1 / (1 - np.cos(np.deg2rad(cone_half_angle))))
-    noise, shells = _noise(squares[quiet], cones, masked)
+    noise, shells = _noise(squares[quiet], cones, masked, volume_ratio)
     if n == 0 or not np.isfinite(noise):
         return AngularSpread(ratio=nan, noise=noise, sd=nan, n_shells=n, n_noise_shells=n_noise)
     # A mask that multiplies the variance by v^(-2/3) correlates about v^(-1/3) neighbouring shells.
@@ -116,13 +125,15 @@ def _noise_shells(curve: GlobalFSC, occupancy: FSO) -> NDArray[np.bool_]:
     return quiet
 
 
-def _noise(squares: Floats, cones: float, masked: bool) -> tuple[float, int]:
+def _noise(squares: Floats, cones: float, masked: bool, volume_ratio: float | None) -> tuple[float, int]:
     """The factor of the noise's variance, and the number of shells it rests on (0: theory)."""
     if squares.size >= NOISE_SHELLS:
         measured = max(1.0, float(squares.mean()))
         if masked or measured > 1 + 3 * np.sqrt(2 / (cones * squares.size)):
             return measured, squares.size
         return 1.0, 0
+    if masked and volume_ratio is not None:
+        return volume_ratio ** (-2 / 3), 0
     return (float("nan") if masked else 1.0), 0
 
 
