@@ -188,7 +188,7 @@ def smoothing_matrix(shells: int) -> Floats:
     return np.asarray(weight * (s2 - s1 * step) / (s0 * s2 - s1**2))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class _FisherNoise:
     """Fisher transform of pure noise in every cone, (A, n)."""
 

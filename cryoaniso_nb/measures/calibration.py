@@ -122,7 +122,7 @@ def monte_carlo_p(value: Floats, null: Floats) -> Floats:
     return np.asarray(np.where(np.isfinite(value) & usable.any(axis=-1), p, np.nan))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class _Statistic:
     """Bingham statistic and occupancy of every isotropic replicate of a shell."""
 

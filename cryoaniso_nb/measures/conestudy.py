@@ -68,7 +68,7 @@ class ConeStudy(Result):
     conclusion: str
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class _NoiseFsc:
     def __call__(self, noise: ShellNoise) -> Floats:
         return noise.noise_fsc()

@@ -106,7 +106,7 @@ def _full_mask(kernel: MaskKernel) -> Singles:
     return full
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class NoisePlan:
     """What noise to draw, and the cones that look at it.
 
@@ -148,7 +148,7 @@ class NoisePlan:
         return max(2, int(np.ceil((1 + np.sqrt(1 + 8 * self.replicates)) / 2)))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class ShellNoise:
     """Cone sums of the noise in one shell, for n pairs (first, second) of K fields.
 
@@ -298,7 +298,7 @@ def _domain(k: Singles, rotations: Floats | None) -> NDArray[np.bool_]:
     return np.asarray(own >= images.max(axis=1) - 1e-4)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class _DrawField:
     """One noise map through the mask, at some coefficients."""
 
@@ -314,14 +314,14 @@ class _DrawField:
         return np.asarray(spectrum / np.sqrt(np.mean(np.abs(spectrum) ** 2)))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class _Item:
     shell: int
     k: Singles
     drawn: list[NDArray[np.complex64]] | None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class _ShellTask:
     """Draw one shell, sum its cones, and hand them to `reduce`."""
 
