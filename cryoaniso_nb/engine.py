@@ -62,6 +62,8 @@ Scheduler = Any  # "threads", "synchronous", "tcp://..." or a distributed.Client
 # Functions, not names: for a name Dask looks whether a cluster is at hand, and so imports distributed (0.3 s)
 _LOCAL = {"threads": dask.threaded.get, "synchronous": dask.local.get_sync}
 
+_connected: dict[str, Any] = {}  # address -> the client of this process; distributed closes them at exit
+
 _Item = TypeVar("_Item")
 _Value = TypeVar("_Value")
 
@@ -128,9 +130,12 @@ def _client(scheduler: Scheduler) -> Any | None:
                 f"The scheduler {scheduler} needs the package distributed; install cryoaniso_nb[cluster]."
             ) from error
         try:
-            return (
-                Client.current() if _is_current(scheduler) else Client(scheduler, timeout="10s", set_as_default=False)
-            )
+            if _is_current(scheduler):
+                return Client.current()
+            client = _connected.get(scheduler)
+            if client is None or client.status != "running":
+                client = _connected[scheduler] = Client(scheduler, timeout="10s", set_as_default=False)
+            return client
         except (OSError, TimeoutError) as error:
             raise SettingsError(
                 f"No Dask scheduler answers at {scheduler} within 10 s; start one there, or use threads."
@@ -174,15 +179,15 @@ def _compute(
         with _Watch({d.key for d in watched}, stage, progress, cancel):
             return list(dask.compute(*outputs, scheduler=_LOCAL[scheduler], optimize_graph=False))
     futures = client.compute(list(outputs), optimize_graph=False)
-    tracked = client.futures_of(list(outputs)) if hasattr(client, "futures_of") else futures
-    total, done = len(futures), 0
+    tracked, total, done = futures, len(futures), 0
     from distributed import wait
 
     try:
         while done < total:
             _stop_if(cancel)
             try:
-                ready = wait(tracked, timeout=0.2, return_when="FIRST_COMPLETED")
+                with client.as_current():  # `wait` asks for one
+                    ready = wait(tracked, timeout=0.2, return_when="FIRST_COMPLETED")
             except TimeoutError:
                 continue
             done += len(ready.done)
