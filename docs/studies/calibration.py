@@ -26,7 +26,7 @@ from cryoaniso_nb.measures.noisefields import mask_kernel
 
 HERE = Path(__file__).parent
 ODDS = 0.143 / 0.857
-MAPS = {48: 120, 64: 90, 96: 60}  # a case; there are four a box
+MAPS = {48: 100, 64: 90, 96: 60}  # a case; there are four a box
 
 
 def ssnr_of(profile: str, ratio: float, box: int):
