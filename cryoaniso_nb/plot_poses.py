@@ -66,7 +66,7 @@ def views_figure(density: ViewDensity, sampling: SCF | None = None, *, projectio
         bar.set_label("Density of views (1 = even)")
         title = f"{density.n_views} views, {density.symmetry}"
         if sampling is not None:
-            title += f": SCF* {sampling.scf_star:.2f}, unsampled {100 * sampling.f0:.1f} % (R = {sampling.radius:g})"
+            title += f"\nSCF* {sampling.scf_star:.2f}, unsampled {100 * sampling.f0:.1f} % (R = {sampling.radius:g})"
         ax.set_title(title)
     return made
 

@@ -349,16 +349,30 @@ def _by_occupancy(tilts: Floats, curves: dict[str, Floats]) -> tuple[float, str]
     reach = np.where(np.isfinite(curves["onset"]), 1 / curves["onset"], np.where(full, curves["frequency"][-1], 0.0))
     best = reach.max()
     if best <= reach[0] * (1 + GAIN):
-        onset = _angstrom(curves["onset"][0])
-        return 0.0, f"No tilt is needed: FSO falls to 0.9 at {onset} without it and hardly later at any tilt."
+        onset = curves["onset"][0]
+        if not np.isfinite(onset):
+            return (
+                0.0,
+                "No tilt is recommended: FSO starts below 0.9 or stays above it up to Nyquist, whatever the tilt.",
+            )
+        return 0.0, f"No tilt is needed: FSO falls to 0.9 at {onset:.2f} Å without it and hardly later at any tilt."
     i = int(np.argmax(reach >= reach[0] + MOST * (best - reach[0])))
-    changes = [
-        f"{_angstrom(curves[n][i])} instead of {_angstrom(curves[n][0])}" for n in ("onset", "end", "worst_resolution")
+    clauses = [
+        f"{words} {curves[name][i]:.2f} Å instead of {_before(curves[name][0])}"
+        for name, words in (
+            ("onset", "FSO would fall to 0.9 at"),
+            ("end", "to 0.1 at"),
+            ("worst_resolution", "the worst direction would reach"),
+        )
+        if np.isfinite(curves[name][i])
     ]
-    return float(tilts[i]), (
-        f"Tilt the stage by {tilts[i]:g} degrees: FSO would fall to 0.9 at {changes[0]}, to 0.1 at {changes[1]}, "
-        f"and the worst direction would reach {changes[2]}."
-    )
+    if not np.isfinite(curves["onset"][i]):
+        clauses.insert(0, f"FSO would stay above 0.9 up to Nyquist instead of {_before(curves['onset'][0])}")
+    return float(tilts[i]), f"Tilt the stage by {tilts[i]:g} degrees: {', '.join(clauses)}."
+
+
+def _before(value: float) -> str:
+    return f"{value:.2f} Å" if np.isfinite(value) else "none at all"
 
 
 def _by_sampling(tilts: Floats, scf_star: Floats) -> tuple[float, str]:
@@ -377,7 +391,3 @@ def _by_sampling(tilts: Floats, scf_star: Floats) -> tuple[float, str]:
     short = "" if enough.size else f", still below {TROUBLE:g}"
     rise = f"SCF* would rise from {scf_star[0]:.2f} to {scf_star[i]:.2f}{short}"
     return float(tilts[i]), f"Tilt the stage by {tilts[i]:g} degrees: {rise}."
-
-
-def _angstrom(value: float) -> str:
-    return f"{value:.2f} Å" if np.isfinite(value) else "no measured resolution"
