@@ -123,10 +123,7 @@ class Partial:
     sums: Floats
 
     def __add__(self, other: Partial) -> Partial:
-        np.add(self.nodes, other.nodes, out=self.nodes)
-        np.add(self.low, other.low, out=self.low)
-        np.add(self.sums, other.sums, out=self.sums)
-        return self
+        return Partial(self.nodes + other.nodes, self.low + other.low, self.sums + other.sums)
 
 
 def _lattice(box: Box) -> tuple[NDArray[np.float32], ...]:
@@ -201,7 +198,7 @@ def reduce_exact(
 
 
 def add(*values: Any) -> Any:
-    """Sum of partial sums (tuples element by element); may change the first."""
+    """Sum of partial sums (tuples element by element)."""
     total = values[0]
     for value in values[1:]:
         total = tuple(a + b for a, b in zip(total, value, strict=True)) if isinstance(total, tuple) else total + value

@@ -167,13 +167,17 @@ def _workers(scheduler: Scheduler, client: Any | None) -> int:
 def _compute(
     outputs: Sequence[Any],
     watched: Sequence[Any],
+    kept: Sequence[Any],
     stage: str,
     scheduler: Scheduler,
     client: Any | None,
     progress: Progress | None,
     cancel: threading.Event | None,
 ) -> list[Any]:
-    """Values of Dask `outputs`; progress counts the `watched` ones among their tasks."""
+    """Values of Dask `outputs`; progress counts the `watched` ones among their tasks.
+
+    On a cluster watching a task keeps its value in memory: there only the `kept` ones count.
+    """
     _stop_if(cancel)
     if client is None:
         with _Watch({d.key for d in watched}, stage, progress, cancel):
@@ -194,7 +198,7 @@ def _compute(
             tracked = list(ready.not_done)
             if progress is not None:
                 progress(stage, done, total)
-        return list(client.gather(futures))
+        return list(client.gather(futures[: len(outputs)]))
     finally:
         client.cancel(futures)
 
@@ -245,7 +249,7 @@ def map_tasks(
     client = _client(scheduler)
     task = dask.delayed(function, pure=False, traverse=False)
     calls = [task(dask.delayed(item, traverse=False) if client is None else item) for item in items]
-    return _compute(calls, calls, stage, scheduler, client, progress, cancel)
+    return _compute(calls, calls, (), stage, scheduler, client, progress, cancel)
 
 
 # --- volumes -> angular histogram --------------------------------------------------------
@@ -286,7 +290,7 @@ def _reduce_volumes(
     total = partial
     while len(total) > 1:
         total = [total_of(*total[i : i + 4]) for i in range(0, len(total), 4)]
-    return _compute(total, [*slabs, *partial], stage, scheduler, client, progress, cancel)[0]
+    return _compute(total, [*slabs, *partial], partial, stage, scheduler, client, progress, cancel)[0]
 
 
 def accumulate(
@@ -423,7 +427,7 @@ def cone_sums(
         shared = client.scatter(block, broadcast=True, hash=False)
         call = dask.delayed(_call, pure=False, traverse=False)
         tasks = [call(shared, axes_block) for axes_block in blocks]
-        values = _compute(tasks, tasks, "cones", scheduler, client, progress, cancel)
+        values = _compute(tasks, tasks, (), "cones", scheduler, client, progress, cancel)
     xy, xx, yy, n_eff = np.concatenate(values, axis=1)
     return ConeSums(xy, xx, yy, n_eff)
 

@@ -142,7 +142,7 @@ class Result:
         if not source.is_file():
             raise ResultError(f"There is no result file {source}; check the path.")
         try:
-            with np.load(source, allow_pickle=False) as stored:
+            with source.open("rb") as file, np.load(file, allow_pickle=False) as stored:
                 arrays = {name: stored[name] for name in stored.files}
             header = json.loads(arrays.pop("header").tobytes().decode())
             version = header["format"]
