@@ -88,7 +88,7 @@ def test_interval_of_directional_resolution_covers_the_truth(draws: list[Draw]) 
 
 
 def test_ends_of_the_zone_are_inside_their_intervals(draws: list[Draw]) -> None:
-    isotropic = [d for d in draws[:8]]
+    isotropic = draws[:8]
     middle = [b.middle[0] >= r.fso.resolution >= b.middle[1] for _, r, b in isotropic]
     assert all(middle)
     end = [b.end[0] >= truth.transition_zone_expected[1] >= b.end[1] for truth, _, b in isotropic]
