@@ -76,7 +76,7 @@ class RunBar(ipywidgets.VBox):  # type: ignore[misc]
         _quiet(self.stop, description="Stop" if running else "Run again", disabled=not (running or self.session.can_run))
         text = html.escape(state.error)
         _quiet(self.error, value=f'<div role="alert" style="border-left:4px solid #d33;padding:4px 10px;font-size:13px">{text}</div>' if text else "")
-        _quiet(self.error.layout, display="" if text else "none")
+        _quiet(self.error.layout, display=None if text else "none")
         _quiet(self.headline, value=self._headline(state))
 
     @staticmethod

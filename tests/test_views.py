@@ -1,0 +1,413 @@
+"""Views without a browser: what is on the marks, what is sent, what is linked to what."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import io
+import weakref
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import ipywidgets
+import numpy as np
+import pytest
+from PIL import Image
+
+import cryoaniso_nb as ca
+from cryoaniso_nb.directions import axes_for
+from cryoaniso_nb.errors import MapError, ResultError, SettingsError
+from cryoaniso_nb.headline import worst_axis
+from cryoaniso_nb.measures.spheremap import positions_of
+from cryoaniso_nb.widgets import (
+    DistributionView,
+    FanView,
+    FSOView,
+    LiveSession,
+    MapSlicesView,
+    SphereView,
+    SummaryView,
+    ThreeDFSCView,
+    explore,
+)
+from cryoaniso_nb.widgets.fan import fan
+from cryoaniso_nb.widgets.sphere import nearest_axis
+
+pytestmark = pytest.mark.timeout(120)
+
+WIDGETS = ipywidgets.widgets.widget._instances
+
+
+@pytest.fixture
+def explorer(small_pair: Any) -> Iterator[Any]:
+    """A finished explorer on a small pair (no loop runs here: everything happens at once)."""
+    made = explore(small_pair)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def session(small_result: Any) -> Iterator[LiveSession]:
+    """A session that shows a result."""
+    made = LiveSession(result=small_result)
+    yield made
+    made.close()
+
+
+def sent(widget: Any, action: Callable[[], object]) -> list[dict[str, Any]]:
+    """The updates a widget sends to the page during an action."""
+    messages: list[dict[str, Any]] = []
+    original = widget.comm.send
+
+    def record(data: Any = None, *args: Any, **kwargs: Any) -> Any:
+        if data.get("method") == "update":
+            messages.append(data["state"])
+        return original(data, *args, **kwargs)
+
+    widget.comm.send = record
+    try:
+        action()
+    finally:
+        widget.comm.send = original
+    return messages
+
+
+def click(mark: Any, **data: float) -> None:
+    """What a page sends when a mark is clicked."""
+    mark._handle_custom_msgs(mark, {"event": "element_click", "data": data})
+
+
+# --- the marks hold the result's numbers ---------------------------------------------------
+
+
+def test_curves_are_the_results_arrays(session: LiveSession, small_result: Any) -> None:
+    view = FSOView(session)
+    frequency = small_result.fso.frequency
+    for mark, curve in (
+        (view.fso, small_result.fso.occupancy),
+        (view.fsc, small_result.global_fsc.fsc),
+        (view.bt, small_result.bingham.p_value),
+    ):
+        known = np.isfinite(curve)
+        np.testing.assert_array_equal(mark.x, frequency[known])
+        np.testing.assert_array_equal(mark.y, curve[known])
+    assert view.fso.y.dtype == np.float64
+    onset, end = small_result.fso.onset.frequency, small_result.fso.end.frequency
+    assert [view.zone.x.min(), view.zone.x.max()] == [onset, end]
+    assert not view.fsc_unmasked.visible
+
+
+def test_a_gap_in_a_curve_is_a_gap_on_the_page(made_result: Any) -> None:
+    values = np.full((6, 8), 0.9)
+    values[:, 3] = np.nan
+    view = FSOView(made_result(values))
+    assert view.fso.y.shape == (2, 4)
+    assert np.isfinite(view.fso.y).all()
+    view.session.close()
+
+
+def test_bingham_curves_are_chosen_by_name(session: LiveSession, small_result: Any) -> None:
+    view = FSOView(session)
+    view.choice.value = "published"
+    known = np.isfinite(small_result.bingham.published)
+    np.testing.assert_array_equal(view.bt.y, small_result.bingham.published[known])
+    assert view.p_axis.label == "BT as published"
+    assert "grows with anisotropy" in view.legend.value
+
+
+def test_the_x_axis_is_labelled_in_angstrom(session: LiveSession, small_result: Any) -> None:
+    view = FSOView(session)
+    labels = view.x_axis.tick_labels
+    assert view.x_axis.label == "Resolution (Å)"
+    for tick in view.x_axis.tick_values:
+        assert float(labels[repr(float(tick))]) == pytest.approx(1 / tick)
+    assert view.x.max == small_result.fso.frequency[-1]
+
+
+def test_fan_is_weighted_by_area() -> None:
+    values = np.repeat(np.linspace(0, 1, 101)[:, None], 2, axis=1)
+    values[:, 1] = np.nan
+    weights = np.ones(101) / 101
+    np.testing.assert_allclose(fan(values, weights)[:, 0], [0.5, 0.05, 0.95, 0, 1], atol=0.011)
+    assert np.isnan(fan(values, weights)[:, 1]).all()
+    heavy = np.where(np.arange(101) == 100, 1.0, 1e-9)
+    assert fan(values, heavy / heavy.sum())[0, 0] == pytest.approx(1.0, abs=1e-6)
+
+
+def test_fan_shows_mean_and_selected_direction(session: LiveSession, small_result: Any) -> None:
+    view = FanView(session)
+    mean = fan(small_result.dfsc.values, small_result.dfsc.areas)[0]
+    np.testing.assert_array_equal(view.mean.y, mean[np.isfinite(mean)])
+    session.select(direction=tuple(small_result.dfsc.axes[40]))
+    curve = small_result.dfsc.values[40]
+    np.testing.assert_array_equal(np.unique(view.selected.y), np.unique(curve[np.isfinite(curve)]))
+
+
+def test_distribution_adds_up_to_the_measured_share(session: LiveSession, small_result: Any) -> None:
+    view = DistributionView(session)
+    heights = np.asarray(view.bars.y)[::2]
+    directional = small_result.directional_resolution
+    assert heights.sum() == pytest.approx(100 * directional.areas[directional.measured].sum())
+
+
+def test_sphere_marks_the_best_and_worst_of_the_summary(session: LiveSession, small_result: Any) -> None:
+    view = SphereView(session)
+    worst = worst_axis(small_result)
+    x, y = positions_of(small_result.dfsc.axes[worst][None])
+    assert (view.worst.x[0], view.worst.y[0]) == (x[0], y[0])
+    best = np.nanargmin(small_result.directional_resolution.resolution)
+    assert view.best.x[0] == positions_of(small_result.dfsc.axes[best][None])[0][0]
+
+
+def test_sphere_of_a_shell_marks_the_directions_that_fso_counts(session: LiveSession, small_result: Any) -> None:
+    view = SphereView(session)
+    view.quantity.value = "dfsc"
+    shell = 12
+    session.select(shell=shell)
+    passing = small_result.dfsc.values[:, shell - 1] >= 0.143
+    assert view.passing.x.size == passing.sum()
+    share = small_result.dfsc.areas[passing].sum()
+    assert share == pytest.approx(small_result.fso.occupancy[shell - 1])
+
+
+def test_sphere_picture_has_the_colours_of_its_scale(made_result: Any) -> None:
+    axes = axes_for(321)
+    shells = np.arange(1, 21)
+    cut = np.where(axes[:, 2] > 0.8, 16.0, 8.0)  # signal further out around z
+    view = SphereView(made_result(np.where(shells <= cut[:, None], 0.9, 0.0)))
+    picture = np.asarray(Image.open(io.BytesIO(view.picture.png)).convert("RGBA")).astype(int)
+    scale = np.asarray(Image.open(io.BytesIO(view.bar.png)).convert("RGB")).astype(int)
+    middle, side = picture[56, 56], picture[56, 8]
+    assert np.abs(middle[:3] - scale[-1, 0]).max() <= 12, "the pole is good: the low end of the scale"
+    assert np.abs(side[:3] - scale[0, 0]).max() <= 12
+    assert picture[0, 0, 3] == 0, "outside of the disc nothing is drawn"
+    view.session.close()
+
+
+# --- messages -----------------------------------------------------------------------------
+
+
+def test_one_message_a_mark_an_update(explorer: Any) -> None:
+    marks = {
+        "fso": explorer.curves.fso,
+        "bt": explorer.curves.bt,
+        "fan": explorer.fan.mean,
+        "bars": explorer.distribution.bars,
+        "sphere": explorer.sphere.picture.mark,
+    }
+    for angle, (name, mark) in enumerate(marks.items(), 20):
+        messages = sent(mark, lambda angle=angle: explorer.session.recut(cone_half_angle=angle))
+        assert len(messages) == 1, name
+    fsc = sent(explorer.curves.fsc, lambda: explorer.session.recut(cone_half_angle=30))
+    assert fsc == [], "the global FSC doesn't depend on cones"
+
+
+def test_one_redraw_sends_little(explorer: Any) -> None:
+    total = 0
+    for widget in list(WIDGETS.values()):
+        state, _, buffers = ipywidgets.widgets.widget._remove_buffers(widget.get_state())
+        total += len(repr(state)) + sum(memoryview(b).nbytes for b in buffers)
+    assert total < 3_000_000, "all widgets together, as a saved notebook carries them"
+
+
+def test_hidden_panes_compute_nothing_until_shown(explorer: Any) -> None:
+    assert explorer.threedfsc.slices is None
+    explorer.tabs.selected_index = 1
+    assert explorer.threedfsc.slices is not None
+    assert explorer.fan.active is False
+
+
+# --- links ----------------------------------------------------------------------------------
+
+
+def test_a_click_on_the_sphere_selects_everywhere(explorer: Any) -> None:
+    click(explorer.sphere.picture.mark, click_x=0.0, click_y=0.5)
+    result = explorer.result()
+    axis = nearest_axis(result.dfsc.axes, explorer.session.state.direction)
+    assert result.dfsc.zenith[axis] == pytest.approx(45, abs=6)
+    assert result.dfsc.azimuth[axis] == pytest.approx(90, abs=8)
+    assert "zenith" in explorer.fan.legend.value
+    assert explorer.sphere.chosen.x.size == 1
+    click(explorer.sphere.picture.mark, click_x=1.0, click_y=1.0)  # outside of the disc
+    assert nearest_axis(result.dfsc.axes, explorer.session.state.direction) == axis
+
+
+def test_dragging_the_cursor_moves_it_in_every_view(explorer: Any) -> None:
+    frequency = explorer.result().fso.frequency
+    handle = explorer.curves.handle
+    handle._handle_custom_msgs(handle, {"event": "drag", "point": {"x": float(frequency[14]) + 1e-4, "y": 1}, "index": 0})
+    assert explorer.session.state.shell == 15
+    assert explorer.curves.slider.value == 15
+    assert explorer.fan.cursor.x[0] == frequency[14]
+    explorer.curves.slider.value = 9
+    assert explorer.curves.cursor.x[0] == frequency[8]
+
+
+def test_sliders_recut_without_the_maps(explorer: Any) -> None:
+    explorer.source.maps = None  # would fail if they were read again
+    explorer.cones.cone.value = 25.0
+    explorer.cones.chi.value = 0.5
+    explorer.cones.axes.value = 81
+    result = explorer.result()
+    assert (result.settings.cone_half_angle, result.settings.threshold, result.settings.n_axes) == (25.0, 0.5, 81)
+    assert explorer.curves.chi.y[0] == 0.5
+    np.testing.assert_array_equal(explorer.curves.fso.y[-3:], result.fso.occupancy[-3:])
+
+
+def test_two_views_share_a_session_and_a_third_does_not(session: LiveSession, small_result: Any) -> None:
+    first, second, third = FSOView(session), FanView(session), FSOView(small_result)
+    before = float(third.cursor.x[0])
+    session.select(shell=5)
+    assert first.cursor.x[0] == second.cursor.x[0] == small_result.fso.frequency[4]
+    assert third.cursor.x[0] == before
+    third.session.close()
+
+
+def test_a_second_result_is_overlaid_on_one_colour_scale(explorer: Any) -> None:
+    other = explorer.result().with_cones(cone_half_angle=30)
+    explorer.compare(other)
+    np.testing.assert_array_equal(explorer.curves.other_fso.y[-3:], other.fso.occupancy[-3:])
+    assert explorer.curves.other_fso.visible
+    assert explorer.other_sphere in explorer.top.children
+    assert explorer.other_sphere.limits(explorer.result()) == explorer.sphere.limits(explorer.result())
+    assert (explorer.other_sphere.colour.min, explorer.other_sphere.colour.max) == explorer.sphere.limits(explorer.result())
+    explorer.compare(None)
+    assert explorer.other_sphere not in explorer.top.children
+    with pytest.raises(ResultError, match="can't be compared"):
+        explorer.compare(3)  # type: ignore[arg-type]
+
+
+# --- slices, summary, export, code -------------------------------------------------------------
+
+
+def test_map_slices_show_mean_filtered_and_difference(explorer: Any, small_pair: Any) -> None:
+    explorer.tabs.selected_index = 2
+    view = explorer.slices
+    mean, filtered, difference = view._volumes
+    np.testing.assert_allclose(difference, np.abs(mean - filtered), atol=1e-5)
+    assert view.index.max == small_pair.box[0] - 1
+    before = view.pictures[0].png
+    view.index.value = 3
+    assert view.pictures[0].png != before
+    assert view.axes[0][0].label == "x (Å)"
+    view.axis.value = "X"
+    assert view.axes[0][0].label == "y (Å)"
+    assert view.scales[0]["x"].max == pytest.approx((small_pair.box[1] - 0.5) * small_pair.voxel_size)
+
+
+def test_map_slices_without_maps_say_why(small_result: Any) -> None:
+    view = MapSlicesView(small_result)
+    assert "no maps here" in view.caption.value
+    view.session.close()
+
+
+def test_3dfsc_slices_carry_the_contour_at_chi(session: LiveSession) -> None:
+    view = ThreeDFSCView(session)
+    x, y = np.atleast_2d(view.contours[0].x), np.atleast_2d(view.contours[0].y)
+    assert np.isfinite(x).all()
+    assert np.hypot(x, y).max() <= 0.25 * np.sqrt(2), "within the plane"
+
+
+def test_summary_is_the_command_lines_table(session: LiveSession, small_result: Any) -> None:
+    assert SummaryView(session).page.value == small_result._repr_html_()
+
+
+def test_exports_are_written_and_never_overwrite(explorer: Any, tmp_path: Any) -> None:
+    explorer.export.folder.value = str(tmp_path)
+    for kind in ("png", "svg", "tables", "result", "result"):
+        explorer.export.buttons[kind].click()
+        assert "Wrote" in explorer.export.message.value, explorer.export.message.value
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "anisotropy.png", "anisotropy.svg", "anisotropy", "anisotropy.npz", "anisotropy-2.npz",
+    }  # fmt: skip
+    assert ca.load_result(tmp_path / "anisotropy.npz").settings.n_axes == 321
+    explorer.export.folder.value = str(tmp_path / "missing")
+    explorer.export.buttons["png"].click()
+    assert "no folder" in explorer.export.message.value
+
+
+def test_the_code_reproduces_the_view(small_result: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    made = explore(str(small_result.save(tmp_path / "run.npz")))
+    made.session.recut(cone_half_angle=22.5)
+    names: dict[str, Any] = {}
+    exec(made.code(), names)
+    np.testing.assert_array_equal(names["result"].fso.occupancy, made.result().fso.occupancy)
+    assert (tmp_path / "figure.png").exists()
+    made.close()
+
+
+# --- opening, closing, failing ----------------------------------------------------------------
+
+
+def test_files_are_chosen_in_the_widget(small_pair: Any, small_result: Any, tmp_path: Any) -> None:
+    for name, half in (("a.mrc", small_pair.half1), ("b.mrc", small_pair.half2)):
+        ca.write_map(tmp_path / name, half, small_pair.voxel_size)
+    made = explore()
+    assert made.body.layout.display == "none"
+    made.files.half1.value = str(tmp_path / "a.mrc")
+    made.files.go.click()
+    assert "Two half maps are needed" in made.run_bar.error.value
+    made.files.half2.value = str(tmp_path / "b.mrc")
+    made.files.go.click()
+    assert made.session.state.status == "done", made.session.state.error
+    assert made.body.layout.display is None
+    np.testing.assert_allclose(made.result().fso.occupancy, small_result.fso.occupancy, atol=0.02)
+    assert "a.mrc" in made.code()
+    made.close()
+
+
+def test_a_missing_file_shows_in_the_error_panel(tmp_path: Any) -> None:
+    made = explore(str(tmp_path / "none1.mrc"), str(tmp_path / "none2.mrc"))
+    assert "none1.mrc" in made.run_bar.error.value
+    assert made.run_bar.error.layout.display is None
+    with pytest.raises(MapError, match=r"none1\.mrc"):
+        made.session.result()
+    made.close()
+
+
+def test_wrong_arguments_are_refused_at_once(small_pair: Any) -> None:
+    with pytest.raises(MapError, match="two half maps"):
+        explore(small_pair.half1)
+    with pytest.raises(SettingsError, match="number of axes is 100"):
+        explore(small_pair, axes=100)
+    with pytest.raises(SettingsError, match="maps is a str"):
+        explore("a", "b", maps="c")
+
+
+def test_closing_frees_every_widget_and_the_result(small_pair: Any) -> None:
+    before = set(WIDGETS)
+    made = explore(small_pair)
+    made.tabs.selected_index = 1
+    reference = weakref.ref(made.result().dfsc.values)
+    made.close()
+    assert set(WIDGETS) == before
+    gc.collect()
+    assert reference() is None
+
+
+def test_two_explorers_do_not_disturb_each_other(small_pair: Any, small_result: Any) -> None:
+    first, second = explore(small_pair), explore(small_result)
+    first.session.select(shell=4)
+    first.cones.cone.value = 30.0
+    assert second.session.state.shell != 4
+    assert second.result() is small_result
+    first.close()
+    second.session.select(shell=6)
+    assert second.curves.cursor.x[0] == small_result.fso.frequency[5]
+    second.close()
+
+
+def test_a_page_without_front_end_gets_a_figure(explorer: Any) -> None:
+    bundle = explorer._repr_mimebundle_()
+    assert "application/vnd.jupyter.widget-view+json" in bundle
+    assert len(bundle["image/png"]) < 400_000
+
+
+def test_a_partial_result_is_marked(small_pair: Any) -> None:
+    async def body() -> None:
+        made = explore(next(iter(ca.iter_analysis(small_pair))))
+        assert "partial: 6 of 321" in made.run_bar.headline.value
+        made.close()
+
+    asyncio.run(body())
