@@ -16,9 +16,10 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from .errors import OutputError, ResultError
+from .fscfiles import ForeignFSC
 from .headline import Analysed
 from .measures.threedfsc import central_slices
-from .plot_curves import GREY, ORANGE, SERIES, STYLE, angstrom_axis, dfsc_fan, distribution, fso_plot
+from .plot_curves import GREY, ORANGE, SERIES, STYLE, angstrom_axis, dfsc_fan, distribution, fso_plot, overlay_fsc
 from .plot_sphere import resolution_limits, sphere_plot
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "dfsc_fan",
     "distribution",
     "figure",
+    "fsc_overlay",
     "fso_plot",
     "overview",
     "resolution_limits",
@@ -180,11 +182,39 @@ def threedfsc_plot(result: Analysed) -> Figure:
             image = ax.imshow(plane, origin="lower", extent=extent, cmap="cividis", vmin=0, vmax=1)
             if np.nanmin(plane) < result.fso.threshold < np.nanmax(plane):
                 ax.contour(columns, rows, plane, levels=[result.fso.threshold], colors=["white"], linewidths=1.2)
-            ax.locator_params(nbins=4)
-            ax.tick_params(axis="x", rotation=45)
+            ax.locator_params(nbins=2)
             ax.set_xlabel(f"{names[0]} (1/Å)")
             ax.set_ylabel(f"{names[1]} (1/Å)")
         made.colorbar(image, ax=list(axes), shrink=0.85).set_label(f"3DFSC (line: χ = {result.fso.threshold:g})")
+    return made
+
+
+def fsc_overlay(result: Analysed, curves: Sequence[ForeignFSC]) -> Figure:
+    """This analysis's curves with FSC curves of other programs over them.
+
+    Parameters
+    ----------
+    result : AnalysisResult
+        An analysis.
+    curves : sequence of ForeignFSC
+        From `read_fsc`.
+
+    Returns
+    -------
+    Figure
+        One panel.
+
+    Examples
+    --------
+    >>> import cryoaniso_nb as ca
+    >>> len(fsc_overlay(ca.analyze(ca.simulate_half_maps(box=32, seed=0)), []).axes)
+    2
+    """
+    with matplotlib.rc_context(STYLE):
+        made = _new(7.2, 3.6)
+        ax = made.subplots()
+        fso_plot(result, ax)
+        overlay_fsc(ax, curves)
     return made
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from .errors import OutputError, ResultError
 from .headline import headline
 from .plot_curves import STYLE
-from .plots import comparison, figure, overview, slices_plot, threedfsc_plot
+from .plots import comparison, figure, fsc_overlay, overview, slices_plot, threedfsc_plot
 from .results import ResolutionFlag, Result
 from .summary import table_rows
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from .analysis import AnalysisResult
+    from .fscfiles import ForeignFSC
     from .maps import HalfMaps
 
 __all__ = ["report_html", "write_report"]
@@ -97,6 +98,8 @@ def write_report(
     maps: HalfMaps | None = None,
     labels: Sequence[str] | None = None,
     additions: Mapping[str, Result] | None = None,
+    figures: Mapping[str, Figure] | None = None,
+    curves: Sequence[ForeignFSC] = (),
     overwrite: bool = True,
 ) -> Path:
     """Write a report: figures, tables, warnings, settings, how to read it, in one HTML file.
@@ -113,6 +116,10 @@ def write_report(
         Names of the results; those of the input files if not given.
     additions : mapping of str to Result, optional
         Title -> another measure (sphericity, SCF, tilt advice), whose numbers are shown.
+    figures : mapping of str to Figure, optional
+        Caption -> another figure, e.g. of poses or tilt advice.
+    curves : sequence of ForeignFSC
+        FSC curves of other programs, drawn over those of the first result.
     overwrite : bool
         Whether an existing file may be replaced.
 
@@ -143,7 +150,7 @@ def write_report(
         raise OutputError(
             f"Can't write {target}: there is no folder {target.parent}; choose a folder you can write to."
         )
-    page = report_html(results, maps=maps, labels=labels, additions=additions)
+    page = report_html(results, maps=maps, labels=labels, additions=additions, figures=figures, curves=curves)
     try:
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".report-") as folder:
             part = Path(folder) / "report.html"
@@ -161,6 +168,8 @@ def report_html(
     maps: HalfMaps | None = None,
     labels: Sequence[str] | None = None,
     additions: Mapping[str, Result] | None = None,
+    figures: Mapping[str, Figure] | None = None,
+    curves: Sequence[ForeignFSC] = (),
 ) -> str:
     """The page that `write_report` writes; the same results give the same page.
 
@@ -174,6 +183,10 @@ def report_html(
         Names of the results.
     additions : mapping of str to Result, optional
         Title -> another measure.
+    figures : mapping of str to Figure, optional
+        Caption -> another figure, e.g. of poses or tilt advice.
+    curves : sequence of ForeignFSC
+        FSC curves of other programs, drawn over those of the first result.
 
     Returns
     -------
@@ -201,7 +214,10 @@ def report_html(
         title, body = f"Anisotropy of {names[0]}", _single(many[0], maps)
     else:
         title, body = "Anisotropy compared: " + ", ".join(names), _several(many, names)
+    if curves:
+        body += ["<h2>FSC of other programs</h2>", _drawn(fsc_overlay(many[0], curves), "FSC of other programs", "")]
     body += [_addition(name, result) for name, result in (additions or {}).items()]
+    body += [_drawn(made, caption, caption) for caption, made in (figures or {}).items()]
     body += [_how_to_read(), _settings(many, names)]
     return (
         f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'

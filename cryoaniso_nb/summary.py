@@ -124,6 +124,7 @@ def _added_rows(r: Analysed) -> list[tuple[str, str]]:
     if band is not None:
         for name, interval in (("0.9", band.onset), ("0.5", band.middle), ("0.1", band.end)):
             words = " to ".join(f"{value:.2f} Å" if math.isfinite(value) else "past Nyquist" for value in interval)
+            words = words if any(map(math.isfinite, interval)) else "not reached up to Nyquist"
             rows.append((f"FSO = {name}, {100 * band.level:g} % interval", words))
     if correction is not None:
         frequency = r.global_fsc.frequency

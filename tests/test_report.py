@@ -131,14 +131,29 @@ def test_maps_add_slices(small_pair: ca.HalfMaps, small_result: ca.AnalysisResul
     assert "low-pass at FSO = 0.9" in text
 
 
-def test_another_measure_is_shown(small_result: ca.AnalysisResult) -> None:
+def test_another_measure_is_shown(made_result: Maker) -> None:
     from cryoaniso_nb.measures.cfar import dfsc_spread
     from cryoaniso_nb.results import Crossing, ResolutionFlag
 
+    small_result = made_result(np.full((21, 32), 0.9))
     crossing = Crossing(level=0.5, frequency=float("nan"), flag=ResolutionFlag.NOT_CROSSED)
     text = report_html(small_result, additions={"Mine": crossing, "Spread": dfsc_spread(small_result.dfsc)})
     assert "<h2>Mine</h2>" in text
     assert "not measured" in text
+
+
+def test_curves_and_figures_are_added(made_result: Maker, tmp_path: Path) -> None:
+    from matplotlib.figure import Figure
+
+    from cryoaniso_nb.fscfiles import read_fsc
+
+    (tmp_path / "fsc.txt").write_text("wave_number fsc_nomask\n1 0.9\n2 0.5\n")
+    curves = read_fsc(tmp_path / "fsc.txt", box_length=64.0)
+    result = made_result(np.full((6, 32), 0.9))
+    text = report_html(result, curves=curves, figures={"Views of the particles": Figure()})
+    assert len(Page(text).images) == 5
+    assert "FSC of other programs" in text
+    assert "Views of the particles" in text
 
 
 def test_writing_is_whole_or_refused(made_result: Maker, tmp_path: Path) -> None:
@@ -164,6 +179,8 @@ def test_command_line(
     assert main(["report", str(tmp_path), "-o", out]) == 2
     assert "--overwrite" in capsys.readouterr().err
     again = [str(tmp_path), str(tmp_path / "result.npz")]
+    assert main(["report", *again, "-o", out, "--overwrite", "--fsc", str(tmp_path / "none.star")]) == 2
+    assert "There is no FSC file" in capsys.readouterr().err
     assert main(["report", *again, "-o", out, "--overwrite", "--label", "a", "--label", "b"]) == 0
     assert "Anisotropy compared: a, b" in Path(out).read_text(encoding="utf-8")
     assert main(["report", *again, "-o", out, "--overwrite", "--half-maps", *halves]) == 2

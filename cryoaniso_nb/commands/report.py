@@ -35,6 +35,13 @@ def add_parser(subparsers: Any) -> None:
         metavar=("HALF1", "HALF2"),
         help="add slices of the map and of its low-pass at FSO = 0.9",
     )
+    parser.add_argument(
+        "--fsc",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="FSC of another program to draw over ours: postprocess.star of RELION, text of cryoSPARC, XML of EMDB",
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace an existing file")
     parser.set_defaults(run=run)
 
@@ -55,6 +62,7 @@ def run(args: argparse.Namespace) -> int:
     from pathlib import Path
 
     from ..errors import OutputError, SettingsError
+    from ..fscfiles import read_fsc
     from ..maps import open_half_maps
     from ..report import write_report
     from ._terminal import say
@@ -72,6 +80,8 @@ def run(args: argparse.Namespace) -> int:
                 f"The half maps have a box of {'x'.join(map(str, maps.box))} but the analysis one of "
                 f"{'x'.join(map(str, results[0].settings.box))}; give the maps that were analyzed."
             )
-    page = write_report(results, args.output, maps=maps, labels=args.label, overwrite=args.overwrite)
+    first = results[0].settings
+    curves = [c for path in args.fsc for c in read_fsc(path, box_length=max(first.box) * first.voxel_size)]
+    page = write_report(results, args.output, maps=maps, labels=args.label, curves=curves, overwrite=args.overwrite)
     say(f"written to {page}")
     return 0
