@@ -115,6 +115,24 @@ def test_a_preset_that_is_none_is_refused(tmp_path: Path, capsys: pytest.Capture
     assert not (tmp_path / "demo").exists()
 
 
+def test_a_cluster_is_given_by_its_address(
+    tmp_path: Path, pair: list[str], small_result: ca.AnalysisResult, capsys: pytest.CaptureFixture[str]
+) -> None:
+    distributed = pytest.importorskip("distributed")
+    from cryoaniso_nb import engine
+
+    out = tmp_path / "out"
+    options = {"n_workers": 1, "threads_per_worker": 2, "processes": False, "dashboard_address": None}
+    with distributed.LocalCluster(protocol="tcp", **options) as cluster:
+        address = cluster.scheduler_address
+        try:
+            assert main(["analyze", *pair, "--scheduler", address, "--no-figure", "-o", str(out)]) == 0
+        finally:
+            engine._connected.pop(address).close()
+    found = ca.load_result(out / "result.npz")
+    np.testing.assert_allclose(found.dfsc.values, small_result.dfsc.values, atol=1e-6)
+
+
 # --- the parser --------------------------------------------------------------------------
 
 
