@@ -1,0 +1,213 @@
+"""The explorer in JupyterLab, in a real browser."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import lab_tools
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+
+IMPORTS = "import cryoaniso_nb as ca\nmaps = ca.simulate_half_maps(box=64, voxel_size=1.5, preset='missing-side-views', signal='phantom', seed=1)"
+SHOW = "explorer = ca.explore(maps)\nexplorer"
+SLOW = """import time
+import cryoaniso_nb as ca
+from cryoaniso_nb.widgets import Explorer, LiveSession
+from cryoaniso_nb.widgets.sources import Source
+
+levels = list(ca.iter_analysis(ca.simulate_half_maps(box=48, voxel_size=2.0, seed=1), axes=81))
+
+def stream(progress, cancel):
+    yield levels[0]
+    for second in range(600):
+        progress("cones", second, 600)
+        if cancel.wait(0.1):
+            return
+
+explorer = Explorer(LiveSession(stream), Source(settings=dict(cone_half_angle=17.0, threshold=0.143, axes=81)))
+explorer.session.start()
+explorer"""
+
+# The vertices of a curve as the page draws it, in pixels: [[x, y], ...] of the thickest blue line.
+CURVE = """which => {
+  const lines = [...document.querySelectorAll('.cryoaniso-figure')[0].querySelectorAll('path.line')];
+  const line = lines.find(l => l.style.stroke === which && l.getAttribute('d'));
+  return line ? (line.getAttribute('d').match(/-?[\\d.]+(e-?\\d+)?,-?[\\d.]+(e-?\\d+)?/g) || []).map(p => p.split(',').map(Number)) : [];
+}"""
+FSO_BLUE = "rgb(47, 134, 210)"
+
+
+def value(notebook: Any, expression: str) -> Any:
+    """A value of the kernel."""
+    return json.loads(notebook.run(f"import json; print(json.dumps({expression}))"))
+
+
+def curve(page: Any) -> list[list[float]]:
+    """The FSO curve on the page."""
+    found: list[list[float]] = page.evaluate(CURVE, FSO_BLUE)
+    return found
+
+
+def wait_value(page: Any, notebook: Any, expression: str, wanted: Callable[[Any], bool]) -> Any:
+    """Until the kernel's value is as wanted."""
+    got: list[Any] = [None]
+
+    def right() -> bool:
+        got[0] = value(notebook, expression)
+        return wanted(got[0])
+
+    lab_tools.wait_for(right, 30, expression)
+    return got[0]
+
+
+def test_explore_from_run_to_both_themes(page: Any, notebook: Callable[[list[str]], Any]) -> None:
+    book = notebook([IMPORTS, SHOW])
+    book.run_all()
+    book.wait_status("done")
+    page.wait_for_selector(".cryoaniso-figure path.line", state="attached")
+    shells = value(book, "len(explorer.result().fso.occupancy)")
+
+    # the FSO curve on the page is the result's
+    page.wait_for_function(f"which => ({CURVE})(which).length > 5", arg=FSO_BLUE)
+    points = curve(page)
+    occupancy = value(book, "[v for v in explorer.result().fso.occupancy.tolist() if v == v]")
+    assert len(points) == len(occupancy)
+    heights = [y for _, y in points]
+    top, bottom = heights[occupancy.index(max(occupancy))], heights[occupancy.index(min(occupancy))]
+    scale = (top - bottom) / (max(occupancy) - min(occupancy))
+    for height, fraction in zip(heights, occupancy, strict=True):
+        assert abs(height - (bottom + scale * (fraction - min(occupancy)))) < 1.0
+
+    # no horizontal scrolling at 1280 px, letters of 11 px or more, a round disc
+    wide = page.evaluate("() => { const e = document.querySelector('.cryoaniso-explorer'); const o = e.closest('.jp-OutputArea-output'); return [e.scrollWidth - e.clientWidth, o.scrollWidth - o.clientWidth] }")
+    assert max(wide) <= 1
+    small = page.evaluate(
+        "() => [...document.querySelectorAll('.cryoaniso-explorer text, .cryoaniso-explorer span, .cryoaniso-explorer label')]"
+        ".filter(t => t.textContent.trim() && t.getClientRects().length).filter(t => parseFloat(getComputedStyle(t).fontSize) < 11).map(t => t.textContent)"
+    )
+    assert small == []
+    disc = page.evaluate("() => { const i = [...document.querySelectorAll('.cryoaniso-figure')[1].querySelectorAll('image')][0].getBoundingClientRect(); return [i.width, i.height] }")
+    assert disc[0] == pytest.approx(disc[1], rel=0.02)
+
+    # click a direction
+    box = page.locator(".cryoaniso-figure").nth(1).locator("image").first.bounding_box()
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] * 0.25)
+    direction = wait_value(page, book, "explorer.session.state.direction", lambda d: d is not None)
+    assert direction[1] == pytest.approx(0.7, abs=0.1), "half-way up the disc: zenith 45, azimuth 90"
+    page.wait_for_function("() => document.body.textContent.includes('cone ±17°')")
+
+    # drag the shell cursor by its handle
+    before = value(book, "explorer.session.state.shell")
+    handle = page.locator(".cryoaniso-figure").first.locator(".object_grp, .dot_grp").last
+    grip = handle.bounding_box()
+    page.mouse.move(grip["x"] + grip["width"] / 2, grip["y"] + grip["height"] / 2)
+    page.mouse.down()
+    for step in range(1, 11):
+        page.mouse.move(grip["x"] + grip["width"] / 2 - 8 * step, grip["y"] + grip["height"] / 2)
+    page.mouse.up()
+    after = wait_value(page, book, "explorer.session.state.shell", lambda s: s < before)
+    page.wait_for_function(f"() => document.body.textContent.includes('shell {after} ·')")
+
+    # click into the plot moves it too
+    plot = page.locator(".cryoaniso-figure").first.locator("image").first.bounding_box()
+    page.mouse.click(plot["x"] + plot["width"] * 0.75, plot["y"] + plot["height"] / 2)
+    wait_value(page, book, "explorer.session.state.shell", lambda s: abs(s - 0.75 * shells) < 2)
+
+    # drag the cone slider: the curve follows
+    knob = page.locator(".cryoaniso-cone .noUi-handle").first
+    grip = knob.bounding_box()
+    old = curve(page)
+    page.mouse.move(grip["x"] + grip["width"] / 2, grip["y"] + grip["height"] / 2)
+    page.mouse.down()
+    for step in range(1, 11):
+        page.mouse.move(grip["x"] + grip["width"] / 2 + 5 * step, grip["y"] + grip["height"] / 2)
+    page.mouse.up()
+    page.wait_for_function(f"([which, old]) => JSON.stringify(({CURVE})(which)) !== old", arg=[FSO_BLUE, json.dumps(old)])
+    wait_value(
+        page, book, "[explorer.session.state.result.settings.cone_half_angle, explorer.cones.cone.value]", lambda v: v[0] == v[1] > 20
+    )
+    # by keyboard
+    knob.focus()
+    page.keyboard.press("ArrowRight")
+    wait_value(
+        page, book, "[explorer.session.state.result.settings.cone_half_angle, explorer.cones.cone.value]", lambda v: v[0] == v[1]
+    )
+
+    # every pane, in both themes
+    for theme, name in (("JupyterLab Light", "light"), ("JupyterLab Dark", "dark")):
+        book.theme(theme)
+        for pane in range(5):
+            page.locator(".cryoaniso-explorer .lm-TabBar-tab").nth(pane).click()
+            page.wait_for_function(
+                "() => ![...document.querySelectorAll('.cryoaniso-explorer')].some(e => /Computing|Filtering/.test(e.textContent))"
+            )
+            book.shot(f"explorer-{name}-{pane}")
+    assert value(book, "explorer.session.state.error") == ""
+    assert book.noise() == []
+
+
+def test_stop_reload_and_run_again(page: Any, notebook: Callable[[list[str]], Any]) -> None:
+    book = notebook([SLOW])
+    book.run_all()
+    book.wait_status("running")
+    page.wait_for_function("() => document.body.textContent.includes('partial: 6 of 81')")
+    elapsed = page.evaluate(
+        """() => new Promise(done => {
+          const start = performance.now();
+          document.querySelector('.cryoaniso-stop').click();
+          const look = () => document.querySelector('.cryoaniso-stage').dataset.status === 'stopped'
+            ? done(performance.now() - start) : setTimeout(look, 5);
+          look();
+        })"""
+    )
+    assert elapsed < 500
+    assert "partial: 6 of 81" in page.inner_text(".cryoaniso-explorer")
+
+    # a page reload shows the state again
+    page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+    lab_tools.wait_for(lambda: "widget-view" in book.path.read_text(), 30, "the saved notebook")
+    assert book.path.stat().st_size < 5_000_000
+    page.reload()
+    book.wait_ready()
+    book.wait_status("stopped")
+    page.wait_for_selector(".cryoaniso-figure path.line", state="attached")
+    assert "partial: 6 of 81" in page.inner_text(".cryoaniso-explorer")
+
+    # running the cell again closes the old explorer
+    book.run("old = explorer")
+    book.run_all()
+    book.wait_status("running")
+    wait_value(page, book, "[old.session.closed, explorer.session.closed]", lambda v: v == [True, False])
+    book.run("explorer.close()")
+    page.wait_for_function("() => document.querySelectorAll('.cryoaniso-figure').length === 0")
+
+
+def test_voila_shows_the_same_widget(page: Any, voila: str) -> None:
+    page.goto(voila + "/voila/render/demo.ipynb")
+    page.wait_for_function(
+        "() => { const s = document.querySelector('.cryoaniso-stage'); return s && s.dataset.status === 'done' }", timeout=120_000
+    )
+    page.wait_for_function(f"which => ({CURVE})(which).length > 5", arg=FSO_BLUE)
+    lab_tools.ARTIFACTS.mkdir(exist_ok=True)
+    page.screenshot(path=str(lab_tools.ARTIFACTS / "voila.png"))
+
+
+@pytest.fixture
+def voila(tmp_path: Path) -> Any:
+    """A running Voila."""
+    import sys
+
+    lab_tools.write_notebook(tmp_path / "demo.ipynb", [IMPORTS, SHOW])
+    port = lab_tools.free_port()
+    command = [
+        sys.executable, "-m", "voila", "--no-browser", f"--port={port}", f"--Voila.root_dir={tmp_path}", "--Voila.ip=127.0.0.1", str(tmp_path),
+    ]
+    os.environ.setdefault("JUPYTER_PLATFORM_DIRS", "1")
+    with lab_tools.server(command, f"http://127.0.0.1:{port}", tmp_path, "/voila/static/voila.js") as url:
+        yield url
