@@ -123,6 +123,12 @@ def test_the_version_is_told_in_one_voice() -> None:
     assert re.search(rf"^## {re.escape(version)}\b", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
 
 
+def test_the_map_of_the_code_is_complete() -> None:
+    guide = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    places = {path.name for path in PACKAGE.glob("*.py")} | {f"{path.parent.name}/" for path in PACKAGE.glob("*/*.py")}
+    assert not {place for place in places - {"__init__.py"} if f"`{place}`" not in guide}
+
+
 def test_files_named_in_the_documents_exist() -> None:
     documents = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
     broken = {
