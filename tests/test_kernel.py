@@ -21,7 +21,9 @@ pytestmark = [pytest.mark.timeout(240), pytest.mark.filterwarnings("ignore::Depr
 ROOT = Path(__file__).resolve().parents[1]
 PYTHON = os.environ.get("CRYOANISO_KERNEL_PYTHON", sys.executable)
 
-MAKE = "import cryoaniso_nb as ca\nmaps = ca.simulate_half_maps(box=48, voxel_size=2.0, seed=1)\ne = ca.explore(maps)\ne"
+MAKE = (
+    "import cryoaniso_nb as ca\nmaps = ca.simulate_half_maps(box=48, voxel_size=2.0, seed=1)\ne = ca.explore(maps)\ne"
+)
 
 
 class Page:
@@ -62,7 +64,8 @@ class Page:
         """Run a cell; its printed text."""
         self.outputs.clear()
         message = self.client.session.msg("execute_request", {
-            "code": code, "silent": False, "store_history": True, "user_expressions": {}, "allow_stdin": True, "stop_on_error": True,
+            "code": code, "silent": False, "store_history": True, "user_expressions": {}, "allow_stdin": True,
+            "stop_on_error": True,
         }, metadata={"cellId": cell} if cell else {})  # fmt: skip
         self.client.shell_channel.send(message)
         ident = message["header"]["msg_id"]
@@ -100,7 +103,9 @@ def page(tmp_path: Path) -> Iterator[Page]:
     from jupyter_client.manager import KernelManager
 
     manager = KernelManager(transport="tcp")
-    manager._kernel_spec = KernelSpec(argv=[PYTHON, "-m", "ipykernel_launcher", "-f", "{connection_file}"], language="python", display_name="test")
+    manager._kernel_spec = KernelSpec(
+        argv=[PYTHON, "-m", "ipykernel_launcher", "-f", "{connection_file}"], language="python", display_name="test"
+    )
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "IPYTHONDIR": str(tmp_path)}
     manager.start_kernel(env=environment, cwd=str(tmp_path))
     client = manager.client()
@@ -131,7 +136,10 @@ def test_run_refines_and_follows_the_page(page: Page) -> None:
 
     # the cursor's handle, dragged
     frequency = float(page.run("print(float(e.session.state.result.fso.frequency[10]))"))
-    page.send(ids["handle"], {"method": "custom", "content": {"event": "drag", "point": {"x": frequency, "y": 1.0}, "index": 0}})
+    page.send(
+        ids["handle"],
+        {"method": "custom", "content": {"event": "drag", "point": {"x": frequency, "y": 1.0}, "index": 0}},
+    )
     page.until(lambda: page.traits[ids["slider"]]["value"] == 11, "the cursor")
 
     # a click on the sphere shows in the fan
@@ -165,7 +173,9 @@ def test_stop_error_and_running_the_cell_again(page: Page) -> None:
     page.until(lambda: "nowhere1.mrc" in page.traits[panel]["value"], "the error panel")
     assert "MapError" in page.run("try:\n    bad.session.result()\nexcept Exception as x:\n    print(type(x).__name__)")
 
-    page.run("maps = ca.simulate_half_maps(box=48, seed=1)\nfirst = ca.explore(maps); second = ca.explore(maps)", cell="two")
+    page.run(
+        "maps = ca.simulate_half_maps(box=48, seed=1)\nfirst = ca.explore(maps); second = ca.explore(maps)", cell="two"
+    )
     page.run("kept = (first, second); other = ca.explore(maps)", cell="three")
     page.run("first = ca.explore(maps)", cell="two")
     assert page.run("print([x.session.closed for x in (*kept, other, first)])") == "[True, True, False, False]"

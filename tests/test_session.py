@@ -147,7 +147,10 @@ def test_stopped_before_the_first_result_says_so() -> None:
 
 @pytest.mark.parametrize(
     ("error", "words"),
-    [(MapError("Half map 1 is missing; check the path."), "Half map 1 is missing"), (ZeroDivisionError("oh"), "ZeroDivisionError: oh")],
+    [
+        (MapError("Half map 1 is missing; check the path."), "Half map 1 is missing"),
+        (ZeroDivisionError("oh"), "ZeroDivisionError: oh"),
+    ],
 )
 def test_an_error_shows_as_a_sentence_and_result_raises_it(error: Exception, words: str) -> None:
     async def body() -> None:

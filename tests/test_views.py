@@ -235,7 +235,9 @@ def test_a_click_on_the_sphere_selects_everywhere(explorer: Any) -> None:
 def test_dragging_the_cursor_moves_it_in_every_view(explorer: Any) -> None:
     frequency = explorer.result().fso.frequency
     handle = explorer.curves.handle
-    handle._handle_custom_msgs(handle, {"event": "drag", "point": {"x": float(frequency[14]) + 1e-4, "y": 1}, "index": 0})
+    handle._handle_custom_msgs(
+        handle, {"event": "drag", "point": {"x": float(frequency[14]) + 1e-4, "y": 1}, "index": 0}
+    )
     assert explorer.session.state.shell == 15
     assert explorer.curves.slider.value == 15
     assert explorer.fan.cursor.x[0] == frequency[14]
@@ -270,7 +272,9 @@ def test_a_second_result_is_overlaid_on_one_colour_scale(explorer: Any) -> None:
     assert explorer.curves.other_fso.visible
     assert explorer.other_sphere in explorer.top.children
     assert explorer.other_sphere.limits(explorer.result()) == explorer.sphere.limits(explorer.result())
-    assert (explorer.other_sphere.colour.min, explorer.other_sphere.colour.max) == explorer.sphere.limits(explorer.result())
+    assert (explorer.other_sphere.colour.min, explorer.other_sphere.colour.max) == explorer.sphere.limits(
+        explorer.result()
+    )
     explorer.compare(None)
     assert explorer.other_sphere not in explorer.top.children
     with pytest.raises(ResultError, match="can't be compared"):

@@ -8,6 +8,7 @@ widget that observes it, change on one loop alone: the one that ran when the ses
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -51,7 +52,7 @@ Stream = Callable[[Progress, threading.Event], Iterable[Any]]
 STATUSES = ("idle", "running", "done", "stopped", "failed", "closed")
 
 
-class SessionState(HasTraits):  # type: ignore[misc]
+class SessionState(HasTraits):
     """What all views of a session show; observe it, change it through the session."""
 
     #: Newest result drawn, None before the first.
@@ -158,10 +159,8 @@ class LiveSession:
             with self._lock:
                 self._guarded(function, *arguments)
             return
-        try:
+        with contextlib.suppress(RuntimeError):  # the loop is closed: the kernel is going away
             self._loop.call_soon_threadsafe(self._guarded, function, *arguments)
-        except RuntimeError:  # the loop is closed: the kernel is going away
-            pass
 
     def select(self, **changes: Any) -> None:
         """Change what is selected (shell, direction, bingham, other), newest wins.

@@ -12,11 +12,59 @@ from numpy.typing import NDArray
 
 from ._session import LiveSession
 
-__all__ = ["Picture", "View", "angstrom_ticks", "close_tree", "figure", "finite_pieces", "legend", "lines", "put", "round_ticks", "set_ticks"]
+__all__ = [
+    "Picture",
+    "View",
+    "angstrom_ticks",
+    "close_tree",
+    "figure",
+    "finite_pieces",
+    "legend",
+    "lines",
+    "put",
+    "round_ticks",
+    "set_ticks",
+]
 
 Floats = NDArray[np.float64]
 
-ROUND = (100, 50, 30, 20, 15, 12, 10, 9, 8, 7, 6, 5, 4.5, 4, 3.5, 3.2, 3, 2.8, 2.6, 2.4, 2.2, 2, 1.8, 1.6, 1.5, 1.4, 1.3, 1.2, 1.1, 1, 0.9, 0.8, 0.7, 0.6, 0.5)
+ROUND = (
+    100,
+    50,
+    30,
+    20,
+    15,
+    12,
+    10,
+    9,
+    8,
+    7,
+    6,
+    5,
+    4.5,
+    4,
+    3.5,
+    3.2,
+    3,
+    2.8,
+    2.6,
+    2.4,
+    2.2,
+    2,
+    1.8,
+    1.6,
+    1.5,
+    1.4,
+    1.3,
+    1.2,
+    1.1,
+    1,
+    0.9,
+    0.8,
+    0.7,
+    0.6,
+    0.5,
+)
 TICKS = {"font-size": "11px"}
 
 STYLE = """<style>
@@ -338,12 +386,16 @@ class Picture:
         Left and right, bottom and top.
     """
 
-    def __init__(self, scales: dict[str, Any], x: tuple[float, float], y: tuple[float, float], pixelated: bool = True) -> None:
+    def __init__(
+        self, scales: dict[str, Any], x: tuple[float, float], y: tuple[float, float], pixelated: bool = True
+    ) -> None:
         from .colours import map_png
 
         empty = map_png(np.full((1, 1), np.nan), 0.0, 1.0)
         self._images = [ipywidgets.Image(value=empty, format="png") for _ in range(2)]
-        self.mark = bqplot.Image(image=self._images[0], scales=scales, x=np.array(x, float), y=np.array(y, float), pixelated=pixelated)
+        self.mark = bqplot.Image(
+            image=self._images[0], scales=scales, x=np.array(x, float), y=np.array(y, float), pixelated=pixelated
+        )
 
     def show(self, png: bytes) -> None:
         """Draw another picture.

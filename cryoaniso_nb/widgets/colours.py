@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-__all__ = ["BT", "CHI", "FSC", "FSO", "OTHER", "SELECTED", "LINE", "grey_png", "map_png", "scale_png"]
+__all__ = ["BT", "CHI", "FSC", "FSO", "LINE", "OTHER", "SELECTED", "grey_png", "map_png", "scale_png"]
 
 # Each has a contrast of 3 or more on white and on JupyterLab's dark grey, and keeps apart
 # from its neighbours in the common kinds of colour blindness.

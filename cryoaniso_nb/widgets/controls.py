@@ -40,13 +40,17 @@ class RunBar(ipywidgets.VBox):  # type: ignore[misc]
         self.headline = ipywidgets.HTML(layout={"flex": "1 1 auto", "min_width": "0"})
         self.bar = ipywidgets.IntProgress(min=0, max=1, value=0, layout={"width": "130px"})
         self.stage = ipywidgets.HTML(layout={"width": "170px"})
-        self.stop = ipywidgets.Button(description="Stop", tooltip="Stop the run and keep what it has found", layout={"width": "96px"})
+        self.stop = ipywidgets.Button(
+            description="Stop", tooltip="Stop the run and keep what it has found", layout={"width": "96px"}
+        )
         self.stop.add_class("cryoaniso-stop")
         self.stop.on_click(self._pressed)
         self.error = ipywidgets.HTML(layout={"display": "none"})
         self.error.add_class("cryoaniso-error")
         right = ipywidgets.HBox([self.stage, self.bar, self.stop], layout={"flex": "0 0 auto", "align_items": "center"})
-        line = ipywidgets.HBox([self.headline, right], layout={"align_items": "center", "justify_content": "space-between"})
+        line = ipywidgets.HBox(
+            [self.headline, right], layout={"align_items": "center", "justify_content": "space-between"}
+        )
         super().__init__([line, self.error])
         session.state.observe(self._show, names=["status", "progress", "error", "result"])
         self._show(None)
@@ -68,14 +72,36 @@ class RunBar(ipywidgets.VBox):  # type: ignore[misc]
         if running:
             words = f"{stage} {done}/{total}" if total > 1 else stage
         else:
-            words = {"idle": "choose maps", "done": "done", "stopped": "stopped", "failed": "failed", "closed": "closed"}[state.status]
-        _quiet(self.stage, value=f'<div class="cryoaniso-stage" data-status="{state.status}" style="font-size:12px;text-align:right;padding-right:8px">{html.escape(words)}</div>')
+            words = {
+                "idle": "choose maps",
+                "done": "done",
+                "stopped": "stopped",
+                "failed": "failed",
+                "closed": "closed",
+            }[state.status]
+        _quiet(
+            self.stage,
+            value=f'<div class="cryoaniso-stage" data-status="{state.status}" style="font-size:12px;text-align:right;'
+            f'padding-right:8px">{html.escape(words)}</div>',
+        )
         with self.bar.hold_sync():
-            _quiet(self.bar, max=max(total, 1), value=done if running else max(total, 1) if state.status == "done" else 0)
-            _quiet(self.bar, bar_style={"done": "success", "stopped": "warning", "failed": "danger"}.get(state.status, "info"))
-        _quiet(self.stop, description="Stop" if running else "Run again", disabled=not (running or self.session.can_run))
+            _quiet(
+                self.bar, max=max(total, 1), value=done if running else max(total, 1) if state.status == "done" else 0
+            )
+            _quiet(
+                self.bar,
+                bar_style={"done": "success", "stopped": "warning", "failed": "danger"}.get(state.status, "info"),
+            )
+        _quiet(
+            self.stop, description="Stop" if running else "Run again", disabled=not (running or self.session.can_run)
+        )
         text = html.escape(state.error)
-        _quiet(self.error, value=f'<div role="alert" style="border-left:4px solid #d33;padding:4px 10px;font-size:13px">{text}</div>' if text else "")
+        _quiet(
+            self.error,
+            value=f'<div role="alert" style="border-left:4px solid #d33;padding:4px 10px;font-size:13px">{text}</div>'
+            if text
+            else "",
+        )
         _quiet(self.error.layout, display=None if text else "none")
         _quiet(self.headline, value=self._headline(state))
 
@@ -88,8 +114,10 @@ class RunBar(ipywidgets.VBox):  # type: ignore[misc]
         result = state.result
         partial = ""
         if result.partial:
-            partial = f" <span style='opacity:0.75'>(partial: {int(result.dfsc.done.sum())} of {result.dfsc.done.size} directions)</span>"
-        return f'<div style="font-size:14px;line-height:19px;white-space:normal"><b>{html.escape(headline(result))}</b>{partial}</div>'
+            done, total = int(result.dfsc.done.sum()), result.dfsc.done.size
+            partial = f" <span style='opacity:0.75'>(partial: {done} of {total} directions)</span>"
+        text = f"<b>{html.escape(headline(result))}</b>{partial}"
+        return f'<div style="font-size:14px;line-height:19px;white-space:normal">{text}</div>'
 
 
 class ConeControls(ipywidgets.HBox):  # type: ignore[misc]
@@ -108,23 +136,42 @@ class ConeControls(ipywidgets.HBox):  # type: ignore[misc]
         self._following = False
         style = {"description_width": "initial"}
         self.cone = ipywidgets.FloatSlider(
-            value=settings["cone_half_angle"], min=min(10.0, settings["cone_half_angle"]), max=max(40.0, settings["cone_half_angle"]), step=0.5, description="Cone half-angle (°)", readout_format=".1f",
-            style=style, layout={"width": "330px"},
+            value=settings["cone_half_angle"],
+            min=min(10.0, settings["cone_half_angle"]),
+            max=max(40.0, settings["cone_half_angle"]),
+            step=0.5,
+            description="Cone half-angle (°)",
+            readout_format=".1f",
+            style=style,
+            layout={"width": "330px"},
         )
         self.cone.add_class("cryoaniso-cone")
         self.chi = ipywidgets.FloatSlider(
-            value=settings["threshold"], min=0.01, max=0.9, step=0.001, description="chi", readout_format=".3f", style=style, layout={"width": "290px"}
+            value=settings["threshold"],
+            min=0.01,
+            max=0.9,
+            step=0.001,
+            description="chi",
+            readout_format=".3f",
+            style=style,
+            layout={"width": "290px"},
         )
         self.chi.add_class("cryoaniso-chi")
         choices = [level for level in LEVELS if level <= 1281]
         self.axes = ipywidgets.Dropdown(
-            options=sorted({*choices, settings["axes"]}), value=settings["axes"], description="Axes", style=style, layout={"width": "120px"}
+            options=sorted({*choices, settings["axes"]}),
+            value=settings["axes"],
+            description="Axes",
+            style=style,
+            layout={"width": "120px"},
         )
         self.note = ipywidgets.HTML()
         self.cone.observe(lambda change: self._ask(cone_half_angle=change["new"]), names="value")
         self.chi.observe(lambda change: self._ask(threshold=change["new"]), names="value")
         self.axes.observe(lambda change: self._ask(axes=change["new"]), names="value")
-        super().__init__([self.cone, self.chi, self.axes, self.note], layout={"flex_flow": "row wrap", "align_items": "center"})
+        super().__init__(
+            [self.cone, self.chi, self.axes, self.note], layout={"flex_flow": "row wrap", "align_items": "center"}
+        )
         session.state.observe(self._show, names="result")
         self._show(None)
 
@@ -159,10 +206,18 @@ class FilePanel(ipywidgets.VBox):  # type: ignore[misc]
         style = {"description_width": "150px"}
         self.half1 = ipywidgets.Text(description="Half map 1", placeholder="half1.mrc", layout=wide, style=style)
         self.half2 = ipywidgets.Text(description="Half map 2", placeholder="half2.mrc", layout=wide, style=style)
-        self.mask = ipywidgets.Text(description="Mask (optional)", placeholder="mask.mrc, or auto", layout=wide, style=style)
-        self.voxel = ipywidgets.Text(description="Voxel size (optional)", placeholder="Å; from the header if empty", layout=wide, style=style)
-        self.result = ipywidgets.Text(description="… or saved result", placeholder="result.npz", layout=wide, style=style)
-        self.go = ipywidgets.Button(description="Analyze", button_style="primary", tooltip="Analyze these half maps, or show the saved result")
+        self.mask = ipywidgets.Text(
+            description="Mask (optional)", placeholder="mask.mrc, or auto", layout=wide, style=style
+        )
+        self.voxel = ipywidgets.Text(
+            description="Voxel size (optional)", placeholder="Å; from the header if empty", layout=wide, style=style
+        )
+        self.result = ipywidgets.Text(
+            description="… or saved result", placeholder="result.npz", layout=wide, style=style
+        )
+        self.go = ipywidgets.Button(
+            description="Analyze", button_style="primary", tooltip="Analyze these half maps, or show the saved result"
+        )
         self.go.add_class("cryoaniso-open")
         self.go.on_click(lambda _button: opened())
         super().__init__([self.half1, self.half2, self.mask, self.voxel, self.result, self.go])
@@ -181,7 +236,9 @@ class ExportPanel(ipywidgets.VBox):  # type: ignore[misc]
 
     def __init__(self, session: LiveSession, source: Callable[[], Source]) -> None:
         self.session, self._source = session, source
-        self.folder = ipywidgets.Text(value=".", description="Folder", layout={"width": "340px"}, style={"description_width": "50px"})
+        self.folder = ipywidgets.Text(
+            value=".", description="Folder", layout={"width": "340px"}, style={"description_width": "50px"}
+        )
         self.buttons = {
             kind: self._button(kind, text, tip)
             for kind, text, tip in (
@@ -191,12 +248,17 @@ class ExportPanel(ipywidgets.VBox):  # type: ignore[misc]
                 ("result", "Result file", "result.npz, to load again with ca.load_result"),
             )
         }
-        self.code_button = ipywidgets.Button(description="Code", tooltip="Python that reproduces the present view", layout={"width": "100px"})
+        self.code_button = ipywidgets.Button(
+            description="Code", tooltip="Python that reproduces the present view", layout={"width": "100px"}
+        )
         self.code_button.add_class("cryoaniso-code")
         self.code_button.on_click(lambda _button: self.session.post(self._toggle_code))
         self.code = ipywidgets.Textarea(layout={"width": "100%", "height": "170px", "display": "none"}, disabled=False)
         self.message = ipywidgets.HTML()
-        row = ipywidgets.HBox([self.folder, *self.buttons.values(), self.code_button], layout={"flex_flow": "row wrap", "align_items": "center"})
+        row = ipywidgets.HBox(
+            [self.folder, *self.buttons.values(), self.code_button],
+            layout={"flex_flow": "row wrap", "align_items": "center"},
+        )
         super().__init__([row, self.message, self.code])
         session.state.observe(self._refresh_code, names=["result", "bingham"])
 
@@ -214,7 +276,11 @@ class ExportPanel(ipywidgets.VBox):  # type: ignore[misc]
         kind : str
             'png', 'svg', 'tables' or 'result'.
         """
-        result, folder, bingham = self.session.state.result, Path(self.folder.value or ".").expanduser(), self.session.state.bingham
+        result, folder, bingham = (
+            self.session.state.result,
+            Path(self.folder.value or ".").expanduser(),
+            self.session.state.bingham,
+        )
         if result is None:
             self._say("There is nothing to write yet.")
             return
@@ -300,10 +366,17 @@ class ComparePanel(ipywidgets.HBox):  # type: ignore[misc]
     def __init__(self, session: LiveSession) -> None:
         self.session = session
         self.path = ipywidgets.Text(
-            description="Compare with", placeholder="result.npz of another run", layout={"width": "420px"}, style={"description_width": "100px"}
+            description="Compare with",
+            placeholder="result.npz of another run",
+            layout={"width": "420px"},
+            style={"description_width": "100px"},
         )
-        self.load = ipywidgets.Button(description="Show", tooltip="Overlay its FSO and BT, and show its sphere", layout={"width": "80px"})
-        self.clear = ipywidgets.Button(description="Remove", tooltip="Show the first result alone", layout={"width": "80px"})
+        self.load = ipywidgets.Button(
+            description="Show", tooltip="Overlay its FSO and BT, and show its sphere", layout={"width": "80px"}
+        )
+        self.clear = ipywidgets.Button(
+            description="Remove", tooltip="Show the first result alone", layout={"width": "80px"}
+        )
         self.message = ipywidgets.HTML()
         self.load.on_click(lambda _button: self.session.post(self._load))
         self.clear.on_click(lambda _button: self.session.select(other=None))

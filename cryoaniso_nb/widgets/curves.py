@@ -18,7 +18,7 @@ __all__ = ["BINGHAM_CURVES", "FSOView"]
 BINGHAM_CURVES = {
     "p_value": (
         "BT p-value",
-        "Chance of a Bingham statistic this large if directions were independent and isotropic: small means anisotropic.",
+        "Chance of so large a Bingham statistic if directions were independent and isotropic: small means anisotropic.",
     ),
     "published": (
         "BT as published",
@@ -51,7 +51,13 @@ class FSOView(View):
         self.p = bqplot.LinearScale(min=0.0, max=1.05)
         left, right = {"x": self.x, "y": self.y}, {"x": self.x, "y": self.p}
         self.zone = bqplot.Lines(
-            x=np.zeros(4), y=np.full(4, -1e3), scales=left, colors=[colours.FSO], fill="inside", fill_opacities=[0.14], stroke_width=0
+            x=np.zeros(4),
+            y=np.full(4, -1e3),
+            scales=left,
+            colors=[colours.FSO],
+            fill="inside",
+            fill_opacities=[0.14],
+            stroke_width=0,
         )
         self.levels = lines(left, colours.LINE, stroke_width=1, opacities=[0.45] * 3)
         self.chi = lines(left, colours.CHI, stroke_width=1, line_style="dash_dotted")
@@ -65,36 +71,77 @@ class FSOView(View):
         self.pad = Picture(left, (0.0, 0.5), (0.0, 1.05))  # takes clicks anywhere in the plot
         self.pad.mark.on_element_click(self._clicked)
         self.handle = bqplot.Scatter(
-            x=np.zeros(1), y=np.array([1.0]), scales=left, colors=[colours.SELECTED], marker="rectangle",
-            default_size=170, enable_move=True, restrict_x=True,
+            x=np.zeros(1),
+            y=np.array([1.0]),
+            scales=left,
+            colors=[colours.SELECTED],
+            marker="rectangle",
+            default_size=170,
+            enable_move=True,
+            restrict_x=True,
         )
         self.handle.on_drag(self._dragged)
         self.handle.on_drag_end(self._dragged)
-        self.x_axis = bqplot.Axis(scale=self.x, label="Resolution (Å)", grid_lines="none", tick_style=TICKS, label_offset="34px")
+        self.x_axis = bqplot.Axis(
+            scale=self.x, label="Resolution (Å)", grid_lines="none", tick_style=TICKS, label_offset="34px"
+        )
         y_axis = bqplot.Axis(
-            scale=self.y, side="left", label="FSO, FSC", tick_style=TICKS, label_offset="36px",
-            tick_values=np.array([0, 0.1, 0.5, 0.9, 1.0]), tick_format=".1f", grid_lines="none",
+            scale=self.y,
+            side="left",
+            label="FSO, FSC",
+            tick_style=TICKS,
+            label_offset="36px",
+            tick_values=np.array([0, 0.1, 0.5, 0.9, 1.0]),
+            tick_format=".1f",
+            grid_lines="none",
         )
         self.p_axis = bqplot.Axis(
-            scale=self.p, side="right", label="BT p-value", tick_style=TICKS, label_offset="40px",
-            tick_values=np.array([0, 0.05, 0.25, 0.5, 0.75, 1.0]), grid_lines="none", label_color=colours.BT,
+            scale=self.p,
+            side="right",
+            label="BT p-value",
+            tick_style=TICKS,
+            label_offset="40px",
+            tick_values=np.array([0, 0.05, 0.25, 0.5, 0.75, 1.0]),
+            grid_lines="none",
+            label_color=colours.BT,
         )
         marks = [
-            self.zone, self.levels, self.chi, self.fsc_unmasked, self.fsc, self.other_bt, self.bt, self.other_fso,
-            self.fso, self.cursor, self.pad.mark, self.handle,
+            self.zone,
+            self.levels,
+            self.chi,
+            self.fsc_unmasked,
+            self.fsc,
+            self.other_bt,
+            self.bt,
+            self.other_fso,
+            self.fso,
+            self.cursor,
+            self.pad.mark,
+            self.handle,
         ]
         self.figure = figure(
-            marks, [self.x_axis, y_axis, self.p_axis], 320, fig_margin={"top": 12, "bottom": 46, "left": 52, "right": 58}
+            marks,
+            [self.x_axis, y_axis, self.p_axis],
+            320,
+            fig_margin={"top": 12, "bottom": 46, "left": 52, "right": 58},
         )
         self.legend = ipywidgets.HTML()
         self.readout = ipywidgets.HTML()
         self.slider = ipywidgets.IntSlider(
-            description="Shell", min=1, max=2, value=1, continuous_update=True, layout={"width": "260px"}, style={"description_width": "38px"}
+            description="Shell",
+            min=1,
+            max=2,
+            value=1,
+            continuous_update=True,
+            layout={"width": "260px"},
+            style={"description_width": "38px"},
         )
         self.slider.observe(self._slid, names="value")
         self.choice = ipywidgets.Dropdown(
-            description="Test", options=[("BT p-value", "p_value"), ("BT as published", "published")],
-            layout={"width": "230px"}, style={"description_width": "34px"},
+            description="Test",
+            options=[("BT p-value", "p_value"), ("BT as published", "published")],
+            layout={"width": "230px"},
+            style={"description_width": "34px"},
         )
         self.choice.observe(lambda change: self.session.select(bingham=change["new"]), names="value")
         controls = ipywidgets.HBox([self.slider, self.choice], layout={"flex_flow": "row wrap"})
@@ -207,7 +254,9 @@ class FSOView(View):
         if self.slider.value != shell:
             self.slider.value = shell
         values = [
-            f"shell {shell}", f"{1 / frequency:.2f} Å", f"FSO {_text(result.fso.occupancy[shell - 1])}",
+            f"shell {shell}",
+            f"{1 / frequency:.2f} Å",
+            f"FSO {_text(result.fso.occupancy[shell - 1])}",
             f"FSC {_text(result.global_fsc.fsc[shell - 1])}",
             f"{BINGHAM_CURVES[self.state.bingham][0]} {_text(self._curve(result)[shell - 1])}",
         ]
@@ -217,7 +266,12 @@ class FSOView(View):
         name, note = BINGHAM_CURVES[self.state.bingham]
         entries = [
             ("FSO", colours.FSO, "solid", "Fourier shell occupancy: share of directions whose dFSC reaches chi."),
-            ("transition zone", colours.FSO, "band", "From FSO = 0.9 to FSO = 0.1: some directions hold signal, some don't."),
+            (
+                "transition zone",
+                colours.FSO,
+                "band",
+                "From FSO = 0.9 to FSO = 0.1: some directions hold signal, some don't.",
+            ),
             ("FSC (masked)" if masked else "FSC", colours.FSC, "solid", "Fourier shell correlation of whole shells."),
         ]
         if masked:

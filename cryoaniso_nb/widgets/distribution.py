@@ -71,15 +71,34 @@ class DistributionView(View):
         """Make the figure, once."""
         self.x, self.y = bqplot.LinearScale(min=0.0, max=1.0), bqplot.LinearScale(min=0.0, max=1.0)
         scales = {"x": self.x, "y": self.y}
-        self.bars = lines(scales, colours.FSO, stroke_width=1, fill="bottom", fill_colors=[colours.FSO], fill_opacities=[0.45])
+        self.bars = lines(
+            scales, colours.FSO, stroke_width=1, fill="bottom", fill_colors=[colours.FSO], fill_opacities=[0.45]
+        )
         self.fsc = lines(scales, colours.FSC, stroke_width=1.5, line_style="dashed")
         self.selected = lines(scales, colours.SELECTED, stroke_width=2)
-        self.x_axis = bqplot.Axis(scale=self.x, label="Directional resolution (Å)", grid_lines="none", tick_style=TICKS, label_offset="34px", tick_values=np.array([0.0, 1.0]))
-        self.y_axis = bqplot.Axis(
-            scale=self.y, side="left", label="Share of directions (%)", grid_lines="none", tick_style=TICKS,
-            label_offset="36px", tick_values=np.array([0.0, 1.0]),
+        self.x_axis = bqplot.Axis(
+            scale=self.x,
+            label="Directional resolution (Å)",
+            grid_lines="none",
+            tick_style=TICKS,
+            label_offset="34px",
+            tick_values=np.array([0.0, 1.0]),
         )
-        self.figure = figure([self.bars, self.fsc, self.selected], [self.x_axis, self.y_axis], 300, fig_margin={"top": 8, "bottom": 46, "left": 52, "right": 20})
+        self.y_axis = bqplot.Axis(
+            scale=self.y,
+            side="left",
+            label="Share of directions (%)",
+            grid_lines="none",
+            tick_style=TICKS,
+            label_offset="36px",
+            tick_values=np.array([0.0, 1.0]),
+        )
+        self.figure = figure(
+            [self.bars, self.fsc, self.selected],
+            [self.x_axis, self.y_axis],
+            300,
+            fig_margin={"top": 8, "bottom": 46, "left": 52, "right": 20},
+        )
         self.caption = ipywidgets.HTML()
         return [self.caption, self.figure]
 
@@ -106,7 +125,8 @@ class DistributionView(View):
         text = (
             "No direction crosses chi."
             if s.n_crossed == 0
-            else f"<b>{s.mean:.2f} ± {s.sd:.2f} Å</b> (mean ± sd over the sphere); 5 % {s.p5:.2f}, median {s.p50:.2f}, 95 % {s.p95:.2f} Å"
+            else f"<b>{s.mean:.2f} ± {s.sd:.2f} Å</b> (mean ± sd over the sphere); "
+            f"5 % {s.p5:.2f}, median {s.p50:.2f}, 95 % {s.p95:.2f} Å"
         )
         text += f"{beyond}; dashed: FSC = 0.143" if s.n_crossed else ""
         self.caption.value = f'<div style="font-size:12px;line-height:18px">{text}</div>'

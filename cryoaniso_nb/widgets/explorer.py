@@ -62,8 +62,9 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         self.summary = _hidden(SummaryView, session)
         self.export = ExportPanel(session, lambda: self.source)
         self.compare_panel = ComparePanel(session)
-        _share(self.curves, "1.35"), _share(self.sphere, "1"), _share(self.other_sphere, "1")
-        _share(self.fan, "1.35"), _share(self.distribution, "1")
+        for view, part in ((self.curves, "1.35"), (self.sphere, "1"), (self.other_sphere, "1"), (self.fan, "1.35")):
+            _share(view, part)
+        _share(self.distribution, "1")
         self.top = ipywidgets.HBox([self.curves, self.sphere], layout={"width": "100%"})
         directions = ipywidgets.HBox([self.fan, self.distribution], layout={"width": "100%"})
         tools = ipywidgets.VBox([self.compare_panel, self.export])
@@ -122,7 +123,9 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         if isinstance(other, (str, os.PathLike)):
             other = load_result(other)
         if other is not None and not isinstance(other, AnalysisResult):
-            raise ResultError(f"A {type(other).__name__} can't be compared with; give a result of analyze, or its file.")
+            raise ResultError(
+                f"A {type(other).__name__} can't be compared with; give a result of analyze, or its file."
+            )
         self.session.select(other=other)
 
     def code(self) -> str:
@@ -151,10 +154,15 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         try:
             size = float(panel.voxel.value) if panel.voxel.value.strip() else None
         except ValueError:
-            self.session.state.error = f"The voxel size is '{panel.voxel.value}', but it must be a number in Å, or empty."
+            self.session.state.error = (
+                f"The voxel size is '{panel.voxel.value}', but it must be a number in Å, or empty."
+            )
             return
         settings = {
-            **self.source.settings, "cone_half_angle": self.cones.cone.value, "threshold": self.cones.chi.value, "axes": self.cones.axes.value,
+            **self.source.settings,
+            "cone_half_angle": self.cones.cone.value,
+            "threshold": self.cones.chi.value,
+            "axes": self.cones.axes.value,
         }
         names = [w.value.strip() or None for w in (panel.half1, panel.half2, panel.mask)]
         path = panel.result.value.strip()
@@ -236,7 +244,7 @@ def _request() -> Any:
     try:
         from IPython.core.getipython import get_ipython
 
-        return get_ipython().kernel.get_parent("shell") or {}
+        return getattr(get_ipython(), "kernel").get_parent("shell") or {}  # noqa: B009 - shells of a terminal have none
     except (ImportError, AttributeError):
         return {}
 
@@ -327,10 +335,20 @@ def explore(
     """
     if axes not in LEVELS:
         raise SettingsError(f"The number of axes is {axes}, but it must be one of {', '.join(map(str, LEVELS))}.")
-    settings = {"cone_half_angle": cone_half_angle, "threshold": threshold, "axes": axes, "scheduler": scheduler, **options}
+    settings = {
+        "cone_half_angle": cone_half_angle,
+        "threshold": threshold,
+        "axes": axes,
+        "scheduler": scheduler,
+        **options,
+    }
     source, result = source_of(half1, half2, mask, voxel_size, maps, settings)
     if result is not None:
-        settings.update(cone_half_angle=result.settings.cone_half_angle, threshold=result.settings.threshold, axes=result.settings.n_axes)
+        settings.update(
+            cone_half_angle=result.settings.cone_half_angle,
+            threshold=result.settings.threshold,
+            axes=result.settings.n_axes,
+        )
     runs = result is None and (source.maps is not None or source.half1 is not None)
     session = LiveSession(source.stream if runs else None, result=result)
     explorer = Explorer(session, source, choose=half1 is None)

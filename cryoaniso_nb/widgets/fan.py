@@ -49,7 +49,11 @@ def fan(values: Floats, areas: Floats) -> Floats:
     known = total > 0
     if not known.any():
         return out
-    ordered, weights, share = ordered[:, known], weights[:, known], (np.cumsum(weights, axis=0) / np.where(total > 0, total, 1.0))[:, known]
+    ordered, weights, share = (
+        ordered[:, known],
+        weights[:, known],
+        (np.cumsum(weights, axis=0) / np.where(total > 0, total, 1.0))[:, known],
+    )
     out[0, known] = (np.nan_to_num(ordered) * weights).sum(axis=0) / total[known]
     for row, level in ((1, 0.05), (2, 0.95)):
         place = (share < level - 1e-12).sum(axis=0)
@@ -76,19 +80,31 @@ class FanView(View):
         self.y = bqplot.LinearScale(min=-0.25, max=1.05)
         scales = {"x": self.x, "y": self.y}
         self.extremes = lines(scales, colours.FSO, stroke_width=1, opacities=[0.55] * 12)
-        self.band = lines(scales, colours.FSO, stroke_width=0, fill="between", fill_colors=[colours.FSO], fill_opacities=[0.25])
+        self.band = lines(
+            scales, colours.FSO, stroke_width=0, fill="between", fill_colors=[colours.FSO], fill_opacities=[0.25]
+        )
         self.mean = lines(scales, colours.FSO, stroke_width=2)
         self.fsc = lines(scales, colours.FSC)
         self.chi = lines(scales, colours.CHI, stroke_width=1, line_style="dash_dotted")
         self.selected = lines(scales, colours.SELECTED, stroke_width=2)
         self.cursor = lines(scales, colours.SELECTED, stroke_width=1, opacities=[0.7])
-        self.x_axis = bqplot.Axis(scale=self.x, label="Resolution (Å)", grid_lines="none", tick_style=TICKS, label_offset="34px")
+        self.x_axis = bqplot.Axis(
+            scale=self.x, label="Resolution (Å)", grid_lines="none", tick_style=TICKS, label_offset="34px"
+        )
         y_axis = bqplot.Axis(
-            scale=self.y, side="left", label="dFSC", tick_style=TICKS, label_offset="36px", grid_lines="none",
-            tick_values=np.array([-0.2, 0, 0.2, 0.4, 0.6, 0.8, 1.0]), tick_format=".1f",
+            scale=self.y,
+            side="left",
+            label="dFSC",
+            tick_style=TICKS,
+            label_offset="36px",
+            grid_lines="none",
+            tick_values=np.array([-0.2, 0, 0.2, 0.4, 0.6, 0.8, 1.0]),
+            tick_format=".1f",
         )
         marks = [self.band, self.extremes, self.mean, self.fsc, self.chi, self.cursor, self.selected]
-        self.figure = figure(marks, [self.x_axis, y_axis], 300, fig_margin={"top": 8, "bottom": 46, "left": 52, "right": 20})
+        self.figure = figure(
+            marks, [self.x_axis, y_axis], 300, fig_margin={"top": 8, "bottom": 46, "left": 52, "right": 20}
+        )
         self.legend = ipywidgets.HTML()
         return [self.legend, self.figure]
 
@@ -150,7 +166,14 @@ class FanView(View):
             put(self.selected, *finite_pieces(result.dfsc.frequency, result.dfsc.values[axis]))
             zenith, azimuth = (float(a[0]) for a in angles(result.dfsc.axes[axis][None]))
             note = f"dFSC in the cone of {result.settings.cone_half_angle:g} degrees around the selected direction."
-            entries.append((f"zenith {zenith:.0f}°, azimuth {azimuth:.0f}°, cone ±{result.settings.cone_half_angle:g}°", colours.SELECTED, "solid", note))
+            entries.append(
+                (
+                    f"zenith {zenith:.0f}°, azimuth {azimuth:.0f}°, cone ±{result.settings.cone_half_angle:g}°",
+                    colours.SELECTED,
+                    "solid",
+                    note,
+                )
+            )
         text = legend(entries)
         if self.legend.value != text:
             self.legend.value = text

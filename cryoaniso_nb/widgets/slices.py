@@ -47,7 +47,7 @@ def contour(plane: NDArray[Any], level: float, x: Floats, y: Floats) -> tuple[Fl
     """
     from skimage.measure import find_contours
 
-    found = find_contours(np.asarray(plane, dtype=np.float64), level)
+    found = find_contours(np.asarray(plane, dtype=np.float64), level)  # type: ignore[no-untyped-call]
     if not found:
         return np.zeros(2), np.full(2, -1e3)
     found = sorted(found, key=len)[-12:]  # specks of noise aside
@@ -78,8 +78,23 @@ class ThreeDFSCView(View):
             picture = Picture(scales, (-0.5, 0.5), (-0.5, 0.5))
             edge = lines(scales, "#ffffff", stroke_width=1.5)
             axes = [
-                bqplot.Axis(scale=x, label=f"k{across} (1/Å)", grid_lines="none", tick_style=TICKS, tick_values=np.array([0.0]), label_offset="34px"),
-                bqplot.Axis(scale=y, side="left", label=f"k{up} (1/Å)", grid_lines="none", tick_style=TICKS, tick_values=np.array([0.0]), label_offset="38px"),
+                bqplot.Axis(
+                    scale=x,
+                    label=f"k{across} (1/Å)",
+                    grid_lines="none",
+                    tick_style=TICKS,
+                    tick_values=np.array([0.0]),
+                    label_offset="34px",
+                ),
+                bqplot.Axis(
+                    scale=y,
+                    side="left",
+                    label=f"k{up} (1/Å)",
+                    grid_lines="none",
+                    tick_style=TICKS,
+                    tick_values=np.array([0.0]),
+                    label_offset="38px",
+                ),
             ]
             figures.append(_panel([picture.mark, edge], axes))
             self.axes.append((axes[0], axes[1]))
@@ -104,7 +119,9 @@ class ThreeDFSCView(View):
         self.caption.value = _note("Computing the central planes of the 3DFSC …")
 
         def planes() -> CentralSlices:
-            return central_slices(result.dfsc, result.global_fsc.fsc, settings.box, settings.voxel_size, settings.cone_half_angle)
+            return central_slices(
+                result.dfsc, result.global_fsc.fsc, settings.box, settings.voxel_size, settings.cone_half_angle
+            )
 
         self.session.compute("3dfsc", planes, lambda slices: self._show(slices, settings.threshold))
 
@@ -113,12 +130,15 @@ class ThreeDFSCView(View):
             return
         self.slices = slices
         panels = ((slices.xy, slices.x, slices.y), (slices.xz, slices.x, slices.z), (slices.yz, slices.y, slices.z))
-        for picture, edge, scales, axes, (plane, x, y) in zip(self.pictures, self.contours, self.scales, self.axes, panels, strict=True):
+        for picture, edge, scales, axes, (plane, x, y) in zip(
+            self.pictures, self.contours, self.scales, self.axes, panels, strict=True
+        ):
             _fit(picture, scales, axes, x, y)
             picture.show(colours.map_png(_small(plane[::-1]), 0.0, 1.0, "cividis"))
             put(edge, *contour(plane, threshold, x, y))
         self.caption.value = _note(
-            f"3DFSC through zero frequency, 0 (dark) to 1 (bright); white: chi = {threshold:.3g}. A round contour is an isotropic map."
+            f"3DFSC through zero frequency, 0 (dark) to 1 (bright); white: chi = {threshold:.3g}. "
+            "A round contour is an isotropic map."
         )
 
 
@@ -154,8 +174,23 @@ class MapSlicesView(View):
             scales = {"x": x, "y": y}
             picture = Picture(scales, (0.0, 1.0), (0.0, 1.0))
             pair = (
-                bqplot.Axis(scale=x, label="x (Å)", grid_lines="none", tick_style=TICKS, tick_values=np.array([0.0]), label_offset="34px"),
-                bqplot.Axis(scale=y, side="left", label="y (Å)", grid_lines="none", tick_style=TICKS, tick_values=np.array([0.0]), label_offset="38px"),
+                bqplot.Axis(
+                    scale=x,
+                    label="x (Å)",
+                    grid_lines="none",
+                    tick_style=TICKS,
+                    tick_values=np.array([0.0]),
+                    label_offset="34px",
+                ),
+                bqplot.Axis(
+                    scale=y,
+                    side="left",
+                    label="y (Å)",
+                    grid_lines="none",
+                    tick_style=TICKS,
+                    tick_values=np.array([0.0]),
+                    label_offset="38px",
+                ),
             )
             made = _panel([picture.mark], list(pair))
             heading = ipywidgets.HTML(f'<div style="font-size:12px;text-align:center">{title}</div>')
@@ -164,7 +199,9 @@ class MapSlicesView(View):
             self.scales.append(scales)
             self.axes.append(pair)
         self.axis = ipywidgets.ToggleButtons(options=["X", "Y", "Z"], value="Z", style={"button_width": "40px"})
-        self.index = ipywidgets.IntSlider(description="Slice", min=0, max=1, value=0, layout={"width": "340px"}, style={"description_width": "38px"})
+        self.index = ipywidgets.IntSlider(
+            description="Slice", min=0, max=1, value=0, layout={"width": "340px"}, style={"description_width": "38px"}
+        )
         self.axis.observe(lambda change: self.session.post(self._turn), names="value")
         self.index.observe(lambda change: self.session.compute("slice", self._pictures, self._show), names="value")
         self.caption = ipywidgets.HTML()
@@ -181,7 +218,9 @@ class MapSlicesView(View):
         """
         maps = self.maps
         if maps is None:
-            self.caption.value = _note("There are no maps here, only a result: give explore(result, maps=...) to see slices.")
+            self.caption.value = _note(
+                "There are no maps here, only a result: give explore(result, maps=...) to see slices."
+            )
             return
         if result.partial:
             self.caption.value = _note("Slices follow when the run is done.")
@@ -195,7 +234,9 @@ class MapSlicesView(View):
             return
         self._cut_off = cut_off
         self.caption.value = _note("Filtering the map …")
-        self.session.compute("filter", lambda: _filter(maps, cut_off), lambda volumes: self._ready(volumes, maps.voxel_size))
+        self.session.compute(
+            "filter", lambda: _filter(maps, cut_off), lambda volumes: self._ready(volumes, maps.voxel_size)
+        )
 
     def _ready(self, volumes: Any, voxel_size: float) -> None:
         if volumes is None:
@@ -256,7 +297,12 @@ def _filter(maps: Any, cut_off: float) -> tuple[NDArray[Any], NDArray[Any], NDAr
 
 def _panel(marks: list[Any], axes: list[Any]) -> bqplot.Figure:
     return figure(
-        marks, axes, SIDE + 54, fig_margin={"top": 6, "bottom": 44, "left": 54, "right": 8}, min_aspect_ratio=1.0, max_aspect_ratio=1.0
+        marks,
+        axes,
+        SIDE + 54,
+        fig_margin={"top": 6, "bottom": 44, "left": 54, "right": 8},
+        min_aspect_ratio=1.0,
+        max_aspect_ratio=1.0,
     )
 
 

@@ -127,7 +127,8 @@ def code(source: Source, result: AnalysisResult, bingham: str) -> str:
     Examples
     --------
     >>> import cryoaniso_nb as ca
-    >>> print(code(Source(result_path="run.npz"), ca.analyze(ca.simulate_half_maps(box=32, seed=0)), "p_value").splitlines()[2])
+    >>> result = ca.analyze(ca.simulate_half_maps(box=32, seed=0))
+    >>> print(code(Source(result_path="run.npz"), result, "p_value").splitlines()[2])
     result = ca.load_result('run.npz').with_cones(cone_half_angle=17, threshold=0.143, axes=321)
     """
     s = result.settings
@@ -155,7 +156,7 @@ def _opening(source: Source, result: AnalysisResult) -> str:
         names = [os.fspath(source.half1), os.fspath(source.half2)]
     else:
         names = [item.name for item in result.inputs if item.role in ("half1", "half2")]
-    if len(names) != 2 or source.maps is not None and source.maps.truth is not None:
+    if len(names) != 2 or (source.maps is not None and source.maps.truth is not None):
         return "# maps: the HalfMaps that were explored"
     mask = source.mask if isinstance(source.mask, str) else result.settings.mask
     options = "" if mask in (None, "none", "array") else f", mask={os.fspath(mask)!r}"

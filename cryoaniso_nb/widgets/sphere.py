@@ -84,13 +84,26 @@ class SphereView(View):
         self.bar.show(colours.scale_png(COLOURS))
         self.rings = lines(flat, colours.LINE, stroke_width=1, opacities=[0.8])
         self.ring_labels = bqplot.Label(
-            x=np.zeros(1), y=np.zeros(1), text=[""], scales=flat, colors=["#ffffff"], default_size=11, align="middle", font_weight="normal"
+            x=np.zeros(1),
+            y=np.zeros(1),
+            text=[""],
+            scales=flat,
+            colors=["#ffffff"],
+            default_size=11,
+            align="middle",
+            font_weight="normal",
         )
         self.ring_labels.y_offset = -4
         turn = np.deg2rad(np.arange(0, 360, 45))
         azimuths = bqplot.Label(
-            x=1.09 * np.cos(turn), y=1.09 * np.sin(turn) - 0.035, text=[f"{a}°" for a in range(0, 360, 45)], scales=flat,
-            colors=[colours.LINE], default_size=11, align="middle", font_weight="normal",
+            x=1.09 * np.cos(turn),
+            y=1.09 * np.sin(turn) - 0.035,
+            text=[f"{a}°" for a in range(0, 360, 45)],
+            scales=flat,
+            colors=[colours.LINE],
+            default_size=11,
+            align="middle",
+            font_weight="normal",
         )
         self.passing = self._points(flat, "circle", ["#ffffff"], 9)
         self.cone = lines(flat, colours.SELECTED, stroke_width=2)
@@ -100,10 +113,26 @@ class SphereView(View):
         for mark in (self.passing, self.best, self.worst):
             mark.on_element_click(self._point_clicked)
         self.colour_axis = bqplot.Axis(
-            scale=self.colour, side="right", label="Resolution (Å)", tick_style=TICKS, label_offset="38px", grid_lines="none",
+            scale=self.colour,
+            side="right",
+            label="Resolution (Å)",
+            tick_style=TICKS,
+            label_offset="38px",
+            grid_lines="none",
             tick_values=np.array([0.0, 1.0]),
         )
-        marks = [self.picture.mark, self.bar.mark, self.rings, self.ring_labels, azimuths, self.passing, self.cone, self.best, self.worst, self.chosen]
+        marks = [
+            self.picture.mark,
+            self.bar.mark,
+            self.rings,
+            self.ring_labels,
+            azimuths,
+            self.passing,
+            self.cone,
+            self.best,
+            self.worst,
+            self.chosen,
+        ]
         self.figure = figure(
             marks, [self.colour_axis], FIGURE_HEIGHT, fig_margin={"top": 8, "bottom": 8, "left": 4, "right": 52}
         )
@@ -118,12 +147,22 @@ class SphereView(View):
             choice.observe(lambda change: self.session.post(self._redraw), names="value")
         self.readout = ipywidgets.HTML()
         self._axes_drawn = ""
-        parts = [] if self._beside is not None else [ipywidgets.HBox([self.quantity, self.projection], layout={"flex_flow": "row wrap"})]
+        parts = (
+            []
+            if self._beside is not None
+            else [ipywidgets.HBox([self.quantity, self.projection], layout={"flex_flow": "row wrap"})]
+        )
         return [self.title, self.figure, *parts, self.readout]
 
     def _points(self, scales: Any, marker: str, fills: list[str], size: int, **traits: Any) -> bqplot.Scatter:
         return bqplot.Scatter(
-            x=np.array([-9.0]), y=np.array([-9.0]), scales=scales, marker=marker, colors=fills, default_size=size, **traits
+            x=np.array([-9.0]),
+            y=np.array([-9.0]),
+            scales=scales,
+            marker=marker,
+            colors=fills,
+            default_size=size,
+            **traits,
         )
 
     def keep_round(self) -> None:
@@ -131,7 +170,10 @@ class SphereView(View):
         height = FIGURE_HEIGHT if self.state.other is None else FIGURE_HEIGHT_BESIDE
         ratio = ((2 * REACH + 0.34) / (2 * REACH) * (height - 16) + 56) / height
         with self.figure.hold_sync():  # one of them has to move first: both together are always in order
-            self.figure.max_aspect_ratio, self.figure.min_aspect_ratio = max(ratio, self.figure.min_aspect_ratio), min(ratio, self.figure.max_aspect_ratio)
+            self.figure.max_aspect_ratio, self.figure.min_aspect_ratio = (
+                max(ratio, self.figure.min_aspect_ratio),
+                min(ratio, self.figure.max_aspect_ratio),
+            )
             self.figure.max_aspect_ratio = self.figure.min_aspect_ratio = ratio
 
     # --- from the front end, on any thread ---------------------------------------------
@@ -220,10 +262,16 @@ class SphereView(View):
         label = "Resolution (Å)" if resolution else "dFSC"
         if self.colour_axis.label != label:
             self.colour_axis.label = label
-        passing = np.zeros(len(values), dtype=bool) if resolution else done & (np.nan_to_num(values, nan=-1) >= shown.settings.threshold)
+        passing = (
+            np.zeros(len(values), dtype=bool)
+            if resolution
+            else done & (np.nan_to_num(values, nan=-1) >= shown.settings.threshold)
+        )
         self._place(self.passing, shown.dfsc.axes[passing])
         self._draw_extremes(shown, resolution)
-        self.title.value = f'<div style="font-size:12px;line-height:18px">{self._caption(shown, resolution, passing)}</div>'
+        self.title.value = (
+            f'<div style="font-size:12px;line-height:18px">{self._caption(shown, resolution, passing)}</div>'
+        )
 
     def limits(self, first: Any) -> tuple[float, float]:
         """Ends of the colour scale, over both results; 2nd and 98th percentile for resolution.
@@ -275,7 +323,7 @@ class SphereView(View):
             return
         self._axes_drawn = self.projection.value
         zeniths = np.array([30.0, 60.0, 90.0])
-        radius = np.array([positions_of(unit_vectors([z], [0.0]), self.projection.value)[0][0] for z in zeniths])
+        radius = positions_of(unit_vectors(zeniths, 0.0), self.projection.value)[0]
         turn = np.linspace(0, 2 * np.pi, 91)
         put(self.rings, radius[:, None] * np.cos(turn), radius[:, None] * np.sin(turn))
         with self.ring_labels.hold_sync():
@@ -295,9 +343,8 @@ class SphereView(View):
         self._place(self.chosen, vector[None])
         put(self.cone, *cone_outline(vector, shown.settings.cone_half_angle, self.projection.value))
         zenith, azimuth = (float(a[0]) for a in angles(vector[None]))
-        self.readout.value = (
-            f'<span style="font-size:12px">◆ zenith {zenith:.1f}°, azimuth {azimuth:.1f}°: {_resolution_text(shown, axis)}</span>'
-        )
+        text = f"◆ zenith {zenith:.1f}°, azimuth {azimuth:.1f}°: {_resolution_text(shown, axis)}"
+        self.readout.value = f'<span style="font-size:12px">{text}</span>'
 
 
 def _resolution_text(result: Any, axis: int) -> str:

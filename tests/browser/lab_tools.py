@@ -95,7 +95,8 @@ def jupyterlab(folder: Path) -> Iterator[tuple[str, Path]]:
     quiet_settings(folder)
     port = free_port()
     command = [
-        sys.executable, "-m", "jupyterlab", "--no-browser", f"--port={port}", "--ip=127.0.0.1", "--ServerApp.port_retries=0",
+        sys.executable, "-m", "jupyterlab", "--no-browser", f"--port={port}", "--ip=127.0.0.1",
+        "--ServerApp.port_retries=0",
         "--IdentityProvider.token=", "--ServerApp.disable_check_xsrf=True", "--allow-root", "--expose-app-in-browser",
         f"--ServerApp.root_dir={folder / 'notebooks'}", "--LabApp.extension_manager=readonly",
     ]  # fmt: skip
@@ -179,7 +180,14 @@ def write_notebook(path: Path, cells: list[str]) -> None:
     spec = {"display_name": "Python 3", "language": "python", "name": "python3"}
     content = {
         "cells": [
-            {"cell_type": "code", "id": f"cell{i}", "execution_count": None, "metadata": {}, "outputs": [], "source": source}
+            {
+                "cell_type": "code",
+                "id": f"cell{i}",
+                "execution_count": None,
+                "metadata": {},
+                "outputs": [],
+                "source": source,
+            }
             for i, source in enumerate(cells)
         ],
         "metadata": {"kernelspec": spec, "language_info": {"name": "python"}},

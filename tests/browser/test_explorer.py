@@ -85,14 +85,18 @@ def test_explore_from_run_to_both_themes(page: Any, notebook: Callable[[list[str
         assert abs(height - (bottom + scale * (fraction - min(occupancy)))) < 1.0
 
     # no horizontal scrolling at 1280 px, letters of 11 px or more, a round disc
-    wide = page.evaluate("() => { const e = document.querySelector('.cryoaniso-explorer'); const o = e.closest('.jp-OutputArea-output'); return [e.scrollWidth - e.clientWidth, o.scrollWidth - o.clientWidth] }")
+    wide = page.evaluate(
+        "() => { const e = document.querySelector('.cryoaniso-explorer'); const o = e.closest('.jp-OutputArea-output'); return [e.scrollWidth - e.clientWidth, o.scrollWidth - o.clientWidth] }"
+    )
     assert max(wide) <= 1
     small = page.evaluate(
         "() => [...document.querySelectorAll('.cryoaniso-explorer text, .cryoaniso-explorer span, .cryoaniso-explorer label')]"
         ".filter(t => t.textContent.trim() && t.getClientRects().length).filter(t => parseFloat(getComputedStyle(t).fontSize) < 11).map(t => t.textContent)"
     )
     assert small == []
-    disc = page.evaluate("() => { const i = [...document.querySelectorAll('.cryoaniso-figure')[1].querySelectorAll('image')][0].getBoundingClientRect(); return [i.width, i.height] }")
+    disc = page.evaluate(
+        "() => { const i = [...document.querySelectorAll('.cryoaniso-figure')[1].querySelectorAll('image')][0].getBoundingClientRect(); return [i.width, i.height] }"
+    )
     assert disc[0] == pytest.approx(disc[1], rel=0.02)
 
     # click a direction
@@ -128,15 +132,23 @@ def test_explore_from_run_to_both_themes(page: Any, notebook: Callable[[list[str
     for step in range(1, 11):
         page.mouse.move(grip["x"] + grip["width"] / 2 + 5 * step, grip["y"] + grip["height"] / 2)
     page.mouse.up()
-    page.wait_for_function(f"([which, old]) => JSON.stringify(({CURVE})(which)) !== old", arg=[FSO_BLUE, json.dumps(old)])
+    page.wait_for_function(
+        f"([which, old]) => JSON.stringify(({CURVE})(which)) !== old", arg=[FSO_BLUE, json.dumps(old)]
+    )
     wait_value(
-        page, book, "[explorer.session.state.result.settings.cone_half_angle, explorer.cones.cone.value]", lambda v: v[0] == v[1] > 20
+        page,
+        book,
+        "[explorer.session.state.result.settings.cone_half_angle, explorer.cones.cone.value]",
+        lambda v: v[0] == v[1] > 20,
     )
     # by keyboard
     knob.focus()
     page.keyboard.press("ArrowRight")
     wait_value(
-        page, book, "[explorer.session.state.result.settings.cone_half_angle, explorer.cones.cone.value]", lambda v: v[0] == v[1]
+        page,
+        book,
+        "[explorer.session.state.result.settings.cone_half_angle, explorer.cones.cone.value]",
+        lambda v: v[0] == v[1],
     )
 
     # every pane, in both themes
@@ -191,7 +203,8 @@ def test_stop_reload_and_run_again(page: Any, notebook: Callable[[list[str]], An
 def test_voila_shows_the_same_widget(page: Any, voila: str) -> None:
     page.goto(voila + "/voila/render/demo.ipynb")
     page.wait_for_function(
-        "() => { const s = document.querySelector('.cryoaniso-stage'); return s && s.dataset.status === 'done' }", timeout=120_000
+        "() => { const s = document.querySelector('.cryoaniso-stage'); return s && s.dataset.status === 'done' }",
+        timeout=120_000,
     )
     page.wait_for_function(f"which => ({CURVE})(which).length > 5", arg=FSO_BLUE)
     lab_tools.ARTIFACTS.mkdir(exist_ok=True)
@@ -206,7 +219,14 @@ def voila(tmp_path: Path) -> Any:
     lab_tools.write_notebook(tmp_path / "demo.ipynb", [IMPORTS, SHOW])
     port = lab_tools.free_port()
     command = [
-        sys.executable, "-m", "voila", "--no-browser", f"--port={port}", f"--Voila.root_dir={tmp_path}", "--Voila.ip=127.0.0.1", str(tmp_path),
+        sys.executable,
+        "-m",
+        "voila",
+        "--no-browser",
+        f"--port={port}",
+        f"--Voila.root_dir={tmp_path}",
+        "--Voila.ip=127.0.0.1",
+        str(tmp_path),
     ]
     os.environ.setdefault("JUPYTER_PLATFORM_DIRS", "1")
     with lab_tools.server(command, f"http://127.0.0.1:{port}", tmp_path, "/voila/static/voila.js") as url:
