@@ -83,6 +83,19 @@ def test_a_mask_can_be_made_on_the_way(tmp_path: Path, shared_data: Path) -> Non
     assert ca.load_result(tmp_path / "out" / "result.npz").settings.mask == "auto"
 
 
+@pytest.mark.parametrize("cached", [True, False])
+def test_the_first_run_says_that_it_compiles(
+    tmp_path: Path,
+    pair: list[str],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    cached: bool,
+) -> None:
+    monkeypatch.setattr("cryoaniso_nb.kernels.kernels_cached", lambda: cached)
+    assert main(["analyze", *pair, "--axes", "6", "--no-figure", "-o", str(tmp_path / "out")]) == 0
+    assert ("compiling the kernels" in capsys.readouterr().err) is not cached
+
+
 def test_an_existing_folder_is_refused_before_any_work(
     tmp_path: Path, pair: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
