@@ -207,6 +207,23 @@ class Header:
 
     @classmethod
     def of(cls, source: str | os.PathLike[str]) -> Header:
+        """Read and check a file's header.
+
+        Parameters
+        ----------
+        source : path
+            MRC file, also compressed.
+
+        Returns
+        -------
+        Header
+            Of one real volume.
+
+        Raises
+        ------
+        MapError
+            When it is none.
+        """
         path = Path(source)
         if not path.exists():
             raise MapError(f"There is no file {path}; check the path.")
@@ -241,6 +258,18 @@ class Header:
         return x, y, z
 
     def voxel_size(self) -> float:
+        """The size of cubic voxels.
+
+        Returns
+        -------
+        float
+            Å.
+
+        Raises
+        ------
+        MapError
+            When the header has none, or the voxels are no cubes.
+        """
         sizes = self.lengths()
         if min(sizes) <= 0:
             raise MapError(f"{self.path} has no voxel size in its header; pass it in Å (voxel_size, --voxel-size).")
@@ -291,6 +320,20 @@ class Header:
         return data
 
     def map_data(self, data: Volume, voxel_size: float) -> MapData:
+        """Voxels and header put together.
+
+        Parameters
+        ----------
+        data : ndarray, shape (nz, ny, nx)
+            From `voxels`.
+        voxel_size : float
+            Å.
+
+        Returns
+        -------
+        MapData
+            With what is odd about the header.
+        """
         found = []
         if self.lengths() == (1.0, 1.0, 1.0) and voxel_size == 1.0:
             found.append(
@@ -346,14 +389,70 @@ def _shape(path: Path, fields: Any) -> tuple[int, ...]:
 
 
 def box_text(data: Volume) -> str:
+    """The box as people write it, x first.
+
+    Parameters
+    ----------
+    data : ndarray, shape (nz, ny, nx)
+        A volume.
+
+    Returns
+    -------
+    str
+        Like '64 x 64 x 60'.
+
+    Examples
+    --------
+    >>> box_text(np.zeros((2, 3, 4)))
+    '4 x 3 x 2'
+    """
     return " x ".join(str(n) for n in reversed(data.shape))
 
 
 def reason(error: OSError) -> str:
+    """Why the system refused, as part of a sentence.
+
+    Parameters
+    ----------
+    error : OSError
+        What was raised.
+
+    Returns
+    -------
+    str
+        Like 'permission denied'.
+
+    Examples
+    --------
+    >>> reason(OSError(13, "Permission denied"))
+    'permission denied'
+    """
     return (error.strerror or str(error) or type(error).__name__).lower()
 
 
 def checked_size(voxel_size: float) -> float:
+    """A voxel size that is one.
+
+    Parameters
+    ----------
+    voxel_size : float
+        Å.
+
+    Returns
+    -------
+    float
+        The same.
+
+    Raises
+    ------
+    MapError
+        When it isn't positive and finite.
+
+    Examples
+    --------
+    >>> checked_size(1.2)
+    1.2
+    """
     if not (np.isfinite(voxel_size) and voxel_size > 0):
         raise MapError(f"The voxel size is {voxel_size:g} Å, but it must be a positive number.")
     return float(voxel_size)
