@@ -29,7 +29,11 @@ def main() -> None:
     if chromium is None:
         sys.exit("No Chromium found: install Debian's chromium, or set CHROMIUM to its path.")
     target = ROOT / "docs" / "images" / "explorer.png"
-    with tempfile.TemporaryDirectory() as folder, jupyterlab(Path(folder)) as (url, notebooks), sync_playwright() as playwright:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        jupyterlab(Path(folder)) as (url, notebooks),
+        sync_playwright() as playwright,
+    ):
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         page = browser.new_context(viewport={"width": 1280, "height": 1200}).new_page()
         page.said = []  # type: ignore[attr-defined]

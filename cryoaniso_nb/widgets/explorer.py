@@ -79,6 +79,7 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         self.add_class("cryoaniso-explorer")
         session.state.observe(self._compare_changed, names="other")
         session.on_close(self._let_go)
+        _replace_old(self)
         self._show_body()
         session.state.observe(self._show_body, names=["result", "status"])
 
@@ -352,7 +353,6 @@ def explore(
     runs = result is None and (source.maps is not None or source.half1 is not None)
     session = LiveSession(source.stream if runs else None, result=result)
     explorer = Explorer(session, source, choose=half1 is None)
-    _replace_old(explorer)
     if compare is not None:
         explorer.compare(compare)
     if runs:

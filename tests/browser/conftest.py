@@ -40,7 +40,7 @@ def page(browser: Any) -> Iterator[Any]:
     made.said = []
     made.on("console", lambda m: made.said.append(m.text) if m.type == "error" else None)
     made.on("pageerror", lambda e: made.said.append(str(e)))
-    made.set_default_timeout(60_000)
+    made.set_default_timeout(30_000)
     yield made
     context.close()
 

@@ -8,13 +8,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 import lab_tools
+import pytest
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 
-IMPORTS = "import cryoaniso_nb as ca\nmaps = ca.simulate_half_maps(box=64, voxel_size=1.5, preset='missing-side-views', signal='phantom', seed=1)"
+IMPORTS = (
+    "import cryoaniso_nb as ca\nmaps = ca.simulate_half_maps(box=64, voxel_size=1.5, "
+    "preset='missing-side-views', signal='phantom', seed=1)"
+)
 SHOW = "explorer = ca.explore(maps)\nexplorer"
 SLOW = """import time
 import cryoaniso_nb as ca
@@ -37,9 +39,22 @@ explorer"""
 # The vertices of a curve as the page draws it, in pixels: [[x, y], ...] of the thickest blue line.
 CURVE = """which => {
   const lines = [...document.querySelectorAll('.cryoaniso-figure')[0].querySelectorAll('path.line')];
-  const line = lines.find(l => l.style.stroke === which && l.getAttribute('d'));
-  return line ? (line.getAttribute('d').match(/-?[\\d.]+(e-?\\d+)?,-?[\\d.]+(e-?\\d+)?/g) || []).map(p => p.split(',').map(Number)) : [];
+  const thick = lines.filter(l => parseFloat(l.style.strokeWidth) === 2.5 && l.getAttribute('d'));
+  const line = thick.find(l => l.style.stroke === which);
+  const points = line ? line.getAttribute('d').match(/-?[\\d.e-]+,-?[\\d.e-]+/g) : null;
+  return (points || []).map(p => p.split(',').map(Number));
 }"""
+OVERFLOW = """() => {
+  const explorer = document.querySelector('.cryoaniso-explorer');
+  const output = explorer.closest('.jp-OutputArea-output');
+  return [explorer, output].map(e => e.scrollWidth - e.clientWidth);
+}"""
+SMALL_LETTERS = """() => [...document.querySelectorAll('text, span, label, button, option, td, th')]
+  .filter(t => t.closest('.cryoaniso-explorer') && t.textContent.trim() && t.getClientRects().length)
+  .filter(t => parseFloat(getComputedStyle(t).fontSize) < 11)
+  .map(t => t.textContent)"""
+BUSY = """() => ![...document.querySelectorAll('.cryoaniso-explorer')]
+  .some(e => /Computing|Filtering/.test(e.textContent))"""
 FSO_BLUE = "rgb(47, 134, 210)"
 
 
@@ -85,19 +100,10 @@ def test_explore_from_run_to_both_themes(page: Any, notebook: Callable[[list[str
         assert abs(height - (bottom + scale * (fraction - min(occupancy)))) < 1.0
 
     # no horizontal scrolling at 1280 px, letters of 11 px or more, a round disc
-    wide = page.evaluate(
-        "() => { const e = document.querySelector('.cryoaniso-explorer'); const o = e.closest('.jp-OutputArea-output'); return [e.scrollWidth - e.clientWidth, o.scrollWidth - o.clientWidth] }"
-    )
-    assert max(wide) <= 1
-    small = page.evaluate(
-        "() => [...document.querySelectorAll('.cryoaniso-explorer text, .cryoaniso-explorer span, .cryoaniso-explorer label')]"
-        ".filter(t => t.textContent.trim() && t.getClientRects().length).filter(t => parseFloat(getComputedStyle(t).fontSize) < 11).map(t => t.textContent)"
-    )
-    assert small == []
-    disc = page.evaluate(
-        "() => { const i = [...document.querySelectorAll('.cryoaniso-figure')[1].querySelectorAll('image')][0].getBoundingClientRect(); return [i.width, i.height] }"
-    )
-    assert disc[0] == pytest.approx(disc[1], rel=0.02)
+    assert max(page.evaluate(OVERFLOW)) <= 1
+    assert page.evaluate(SMALL_LETTERS) == []
+    disc = page.locator(".cryoaniso-figure").nth(1).locator("image").first.bounding_box()
+    assert disc["width"] == pytest.approx(disc["height"], rel=0.02)
 
     # click a direction
     box = page.locator(".cryoaniso-figure").nth(1).locator("image").first.bounding_box()
@@ -156,9 +162,7 @@ def test_explore_from_run_to_both_themes(page: Any, notebook: Callable[[list[str
         book.theme(theme)
         for pane in range(5):
             page.locator(".cryoaniso-explorer .lm-TabBar-tab").nth(pane).click()
-            page.wait_for_function(
-                "() => ![...document.querySelectorAll('.cryoaniso-explorer')].some(e => /Computing|Filtering/.test(e.textContent))"
-            )
+            page.wait_for_function(BUSY)
             book.shot(f"explorer-{name}-{pane}")
     assert value(book, "explorer.session.state.error") == ""
     assert book.noise() == []
