@@ -97,11 +97,12 @@ def test_same_result_same_page(made_result: Maker) -> None:
 
 def test_names_are_escaped(made_result: Maker) -> None:
     inputs = (InputFile(role="half1", name="<script>alert('x')</script>.mrc", sha256="ab"),)
-    result = made_result(np.full((21, 32), 0.9), inputs=inputs, warnings=("1 < 2 & 3",))
+    result = made_result(np.full((21, 32), 0.9), mask="<u>m</u>", inputs=inputs, warnings=("1 < 2 & 3",))
     text = report_html(result, labels=["<i>mine</i>"], additions={"<b>more</b>": result.settings})
     Page(text)
     assert "<script" not in text
     assert "<i>mine" not in text
+    assert "<u>m" not in text
     assert "&lt;b&gt;more" in text
     assert "1 &lt; 2 &amp; 3" in text
 

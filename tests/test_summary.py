@@ -92,7 +92,10 @@ def test_directions_without_signal_come_first(made_result: Maker) -> None:
     values = falling(np.full(321, 16.0))
     z = axes_for(321)[:, 2]
     values[z > 0.9] = 0.0
+    darkest = int(np.flatnonzero(z > 0.9)[4])
+    values[darkest] = -0.1
     result = made_result(values)
+    assert worst_axis(result) == darkest
     assert dark_axes(result).size == int((z > 0.9).sum())
     assert f"no signal above chi, as in {dark_axes(result).size} of 321 axes" in headline(result)
     assert np.isnan(result.summary()["directional_resolution"]["worst"]["resolution_angstrom"])
