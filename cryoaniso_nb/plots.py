@@ -183,6 +183,8 @@ def threedfsc_plot(result: Analysed) -> Figure:
             if np.nanmin(plane) < result.fso.threshold < np.nanmax(plane):
                 ax.contour(columns, rows, plane, levels=[result.fso.threshold], colors=["white"], linewidths=1.2)
             ax.locator_params(nbins=2)
+            ax.xaxis.set_major_formatter("{x:g}")  # a short 0 leaves room for its neighbours
+            ax.yaxis.set_major_formatter("{x:g}")
             ax.set_xlabel(f"{names[0]} (1/Å)")
             ax.set_ylabel(f"{names[1]} (1/Å)")
         made.colorbar(image, ax=list(axes), shrink=0.85).set_label(f"3DFSC (line: χ = {result.fso.threshold:g})")
