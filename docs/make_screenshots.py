@@ -14,7 +14,7 @@ from lab_tools import FLAGS, Notebook, jupyterlab  # noqa: E402
 
 CELLS = [
     "import cryoaniso_nb as ca\n"
-    "maps = ca.simulate_half_maps(box=128, voxel_size=1.2, preset='missing-side-views', signal='phantom', seed=4)",
+    "maps = ca.simulate_half_maps(box=128, voxel_size=1.2, preset='missing-top-views', signal='phantom', seed=4)",
     "explorer = ca.explore(maps)\nexplorer",
 ]
 LARGEST = 300_000  # bytes
@@ -45,7 +45,7 @@ def main() -> None:
         page.wait_for_function("() => document.body.textContent.includes('cone ±17°')")
         shot = book.shot("readme")
         browser.close()
-    picture = Image.open(shot).convert("RGB").quantize(128)
+    picture = Image.open(shot).convert("RGB").quantize(256)
     target.parent.mkdir(exist_ok=True)
     picture.save(target, optimize=True)
     size = target.stat().st_size

@@ -310,7 +310,7 @@ class SphereView(View):
         low = "none falls below chi" if worst < 0 else f"worst (+) {_resolution_text(shown, worst)}"
         text = f"{name}<b>Directional resolution</b>: best (○) {s.best:.2f} Å, {low}"
         left_out = s.n_not_crossed + s.n_below_at_start
-        return text + (f"; {left_out} not crossed (blank)" if left_out else "")
+        return text + (f"; {left_out} without a crossing (blank)" if left_out else "")
 
     def _place(self, mark: bqplot.Scatter, axes: Floats) -> None:
         if len(axes) == 0:
