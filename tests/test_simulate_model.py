@@ -124,6 +124,22 @@ def test_symmetry_fills_what_one_view_leaves_empty() -> None:
         assert shifted > 0.95
 
 
+@pytest.mark.parametrize("side", [16, 17])
+def test_planes_that_hold_both_friedel_mates_hold_them_alike(side: int) -> None:
+    from cryoaniso_nb.kernels_slices import add_particles
+
+    rng = np.random.default_rng(0)
+    source = np.fft.rfftn(rng.normal(size=(2 * side,) * 3)).astype(np.complex64)
+    total = np.zeros((side, side, side // 2 + 1), dtype=np.complex64)
+    weight = np.zeros(total.shape, dtype=np.float32)
+    rotations = Rotation.random(20, rng=rng).as_matrix().astype(np.float32)
+    add_particles(source, rotations, np.arange(20), np.eye(3, dtype=np.float32)[None], 2, 1.0, total, weight)
+    mates = -np.arange(side) % side
+    for column in (0, side // 2) if side % 2 == 0 else (0,):
+        np.testing.assert_allclose(weight[mates][:, mates, column], weight[:, :, column], atol=1e-5)
+        np.testing.assert_allclose(total[mates][:, mates, column].conj(), total[:, :, column], rtol=1e-3, atol=1e-2)
+
+
 def test_half_sets_of_the_poses_are_kept() -> None:
     volume, views = three_balls(), random_views("uniform", 100, np.random.default_rng(0))
     labels = np.where(np.arange(100) < 90, 1, 2).astype(np.int8)
