@@ -22,11 +22,13 @@ if TYPE_CHECKING:
     from .mapfiles import read_map, write_map
     from .maps import HalfMaps, open_half_maps
     from .masks import auto_mask, soft_mask, sphere_mask
+    from .measures.agreement import pose_agreement
     from .measures.cfar import cfar, relative_signal
     from .measures.conestudy import cone_study
     from .measures.scf import scf
     from .measures.sphericity import sphericity, sphericity_curve
     from .measures.tilt import tilt_advice
+    from .model_analysis import analyze_against_model
     from .models import model_density, read_model
     from .plots import figure
     from .poses import read_poses, view_density
@@ -46,6 +48,7 @@ _HOMES = {
     "HalfMaps": "maps",
     "ResolutionFlag": "record",
     "analyze": "analysis",
+    "analyze_against_model": "model_analysis",
     "anisotropic_filter": "filters",
     "auto_mask": "masks",
     "cfar": "measures.cfar",
@@ -60,6 +63,7 @@ _HOMES = {
     "model_density": "models",
     "open_entry": "emdb",
     "open_half_maps": "maps",
+    "pose_agreement": "measures.agreement",
     "read_map": "mapfiles",
     "read_model": "models",
     "read_poses": "poses",
@@ -85,6 +89,7 @@ __all__ = [
     "ResolutionFlag",
     "__version__",
     "analyze",
+    "analyze_against_model",
     "anisotropic_filter",
     "auto_mask",
     "cfar",
@@ -99,6 +104,7 @@ __all__ = [
     "model_density",
     "open_entry",
     "open_half_maps",
+    "pose_agreement",
     "read_map",
     "read_model",
     "read_poses",
