@@ -182,7 +182,7 @@ def _compute(
     if client is None:
         with _Watch({d.key for d in watched}, stage, progress, cancel):
             return list(dask.compute(*outputs, scheduler=_LOCAL[scheduler], optimize_graph=False))
-    futures = client.compute(list(outputs), optimize_graph=False)
+    futures = client.compute([*outputs, *kept], optimize_graph=False)
     tracked, total, done = futures, len(futures), 0
     from distributed import wait
 

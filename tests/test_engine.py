@@ -116,6 +116,7 @@ def test_any_chunking_gives_the_same_dfsc(monkeypatch, block_bytes, tile_bytes):
     np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
+@pytest.mark.filterwarnings("default")  # an error inside distributed's loop thread would keep it from closing
 def test_a_cluster_gives_the_same_dfsc():
     distributed = pytest.importorskip("distributed")
     maps = pair((40, 40, 40), mask=np.full((40, 40, 40), 0.5, dtype=np.float32))
@@ -133,7 +134,7 @@ def test_a_cluster_gives_the_same_dfsc():
         again, _, _ = accumulate_exact(maps, axes_for(21), 17.0, scheduler=client.scheduler.address)
         np.testing.assert_allclose(dfsc(again), dfsc(exact), atol=1e-12)
         assert map_tasks(abs, [-1, 2], scheduler=client) == [1, 2]
-        assert seen[-1][1] == seen[-1][2]
+        assert seen[-1][1] == seen[-1][2] > 1
         stopped = threading.Event()
         stopped.set()
         with pytest.raises(Cancelled):
