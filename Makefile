@@ -20,8 +20,9 @@ SOURCES := $(wildcard cryoaniso_nb benchmarks docs tests notebooks)
 help: ## Say what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-demo: $(VENV)/.stamp-run ## Simulate an anisotropic pair, analyse it, write tables, figure and report to OUT=demo
+demo: $(VENV)/.stamp-run ## Simulate an anisotropic pair, analyse it; tables, figures and report go to OUT=demo
 	$(BIN)/cryoaniso demo --overwrite -o $(OUT)
+	$(BIN)/cryoaniso report $(OUT) -o $(OUT)/report.html --overwrite
 
 test: $(VENV)/.stamp-test ## Run all tests; PYTEST_ARGS="-k name" for some of them
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
