@@ -79,7 +79,8 @@ ca.figure(result)
 
 # %%
 wider = result.with_cones(cone_half_angle=25)
-print(f"with cones of 25 degrees the zone is {wider.fso.transition_zone[0]:.2f} to {wider.fso.transition_zone[1]:.2f} Å")
+onset, end = wider.fso.transition_zone
+print(f"with cones of 25 degrees the zone is {onset:.2f} to {end:.2f} Å")
 
 # %% [markdown]
 # ## Your own maps

@@ -55,7 +55,9 @@ def test_notebook_runs(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert not any(o.output_type == "error" for o in outputs)
     if source.stem == "01_quickstart":
         pictures = [o for o in outputs if "image/png" in o.get("data", {})]
-        assert any("application/vnd.jupyter.widget-view+json" in o.data for o in pictures), "the explorer's still picture"
+        assert any("application/vnd.jupyter.widget-view+json" in o.data for o in pictures), (
+            "the explorer's still picture"
+        )
         assert len(pictures) >= 2, "and the figure"
         nbformat.write(notebook, tmp_path / "done.ipynb")
         assert (tmp_path / "done.ipynb").stat().st_size < 5_000_000
