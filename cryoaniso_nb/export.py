@@ -138,13 +138,29 @@ def _curves(result: AnalysisResult) -> tuple[list[str], Iterable[Sequence[Any]]]
     }
     if test.calibrated is not None:
         columns["calibrated"] = test.calibrated
+    if result.band is not None:
+        columns |= {"fso_low": result.band.low, "fso_high": result.band.high, "fso_floor": result.band.floor}
+    if result.mask_correction is not None:
+        correction = result.mask_correction
+        columns |= {"fsc_randomised": correction.randomised, "fsc_corrected": correction.corrected}
+        columns["fso_corrected"] = correction.fso.occupancy
     return list(columns), zip(*columns.values(), strict=True)
 
 
 def _directions(result: AnalysisResult) -> tuple[list[str], Iterable[Sequence[Any]]]:
     d = result.directional_resolution
     words = [ResolutionFlag(flag).label for flag in d.flag.tolist()]
-    return ["zenith", "azimuth", "resolution", "flag"], zip(d.zenith, d.azimuth, d.resolution, words, strict=True)
+    columns: dict[str, Iterable[Any]] = {
+        "zenith": d.zenith,
+        "azimuth": d.azimuth,
+        "resolution": d.resolution,
+        "flag": words,
+    }
+    if result.band is not None:
+        band = result.band
+        columns |= {"resolution_low": band.resolution_low, "resolution_high": band.resolution_high}
+        columns["doubtful"] = ["yes" if doubt else "no" for doubt in band.doubtful.tolist()]
+    return list(columns), zip(*columns.values(), strict=True)
 
 
 def _versions() -> dict[str, str]:

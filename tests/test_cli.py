@@ -146,6 +146,27 @@ def test_a_cluster_is_given_by_its_address(
     np.testing.assert_allclose(found.dfsc.values, small_result.dfsc.values, atol=1e-6)
 
 
+def test_statistics_are_asked_for_on_the_command_line(tmp_path: Path, pair: list[str]) -> None:
+    out = tmp_path / "out"
+    options = ["--axes", "81", "--calibrate", "39", "--band", "49", "--no-figure", "--overwrite"]
+    assert main(["analyze", *pair, *options, "-o", str(out)]) == 0
+    rows = np.genfromtxt(out / "curves.csv", delimiter=",", names=True)
+    assert {"calibrated", "fso_low", "fso_high", "fso_floor"} <= set(rows.dtype.names)
+    assert (rows["fso_low"] <= rows["fso_high"]).all()
+    found = ca.load_result(out / "result.npz")
+    np.testing.assert_allclose(rows["calibrated"], found.calibration.p_value, rtol=1e-8)
+    directions = (out / "directional_resolution.csv").read_text().splitlines()
+    assert directions[0] == "zenith,azimuth,resolution,flag,resolution_low,resolution_high,doubtful"
+
+
+def test_mask_correction_without_a_mask_is_refused(
+    tmp_path: Path, pair: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["analyze", *pair, "--correct-mask", "--no-figure", "-o", str(tmp_path / "out")]) == 2
+    assert "mask" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 # --- the parser --------------------------------------------------------------------------
 
 

@@ -5,7 +5,15 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-__all__ = ["add_cones", "add_half_maps", "add_output", "add_scheduler", "cone_settings"]
+__all__ = [
+    "add_cones",
+    "add_half_maps",
+    "add_output",
+    "add_scheduler",
+    "add_statistics",
+    "cone_settings",
+    "statistics_settings",
+]
 
 
 def add_half_maps(parser: argparse.ArgumentParser) -> None:
@@ -47,6 +55,48 @@ def add_scheduler(parser: argparse.ArgumentParser) -> None:
         metavar="threads|synchronous|tcp://HOST:PORT",
         help="where to compute: this machine's threads, one thread, or a Dask cluster (default: threads)",
     )
+
+
+def add_statistics(parser: argparse.ArgumentParser) -> None:
+    """The statistics that are asked for besides."""
+    parser.add_argument(
+        "--calibrate",
+        type=int,
+        nargs="?",
+        const=199,
+        default=0,
+        metavar="N",
+        help="Bingham test against N isotropic half maps of the same FSC, box and mask (199 if N is left out)",
+    )
+    parser.add_argument(
+        "--band",
+        type=int,
+        nargs="?",
+        const=199,
+        default=0,
+        metavar="N",
+        help="noise floor and band of FSO, intervals of the resolutions, from N replicates (199 if left out)",
+    )
+    parser.add_argument(
+        "--correct-mask", action="store_true", help="correct global and directional FSC for the mask (random phases)"
+    )
+    parser.add_argument(
+        "--symmetry", default="C1", metavar="GROUP", help="point group for --calibrate and --band (default: C1)"
+    )
+    parser.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="of the random numbers of these statistics (default: 0)"
+    )
+
+
+def statistics_settings(args: argparse.Namespace) -> dict[str, Any]:
+    """The arguments of `analyze` that `add_statistics` asks for."""
+    return {
+        "calibrate": args.calibrate,
+        "band": args.band,
+        "correct_mask": args.correct_mask,
+        "symmetry": args.symmetry,
+        "seed": args.seed,
+    }
 
 
 def add_output(parser: argparse.ArgumentParser, default: str | None = None) -> None:

@@ -5,7 +5,14 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from ._arguments import add_cones, add_half_maps, add_output, cone_settings
+from ._arguments import (
+    add_cones,
+    add_half_maps,
+    add_output,
+    add_statistics,
+    cone_settings,
+    statistics_settings,
+)
 
 if TYPE_CHECKING:
     from ..maps import HalfMaps
@@ -30,6 +37,7 @@ def add_parser(subparsers: Any) -> None:
     )
     add_half_maps(parser)
     add_cones(parser)
+    add_statistics(parser)
     add_output(parser)
     parser.set_defaults(run=run)
 
@@ -64,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
     if not kernels_cached():
         say("compiling the kernels, which takes some seconds the first time on a machine")
     with shown_progress() as progress:
-        result = analyze(maps, progress=progress, **cone_settings(args))
+        result = analyze(maps, progress=progress, **cone_settings(args), **statistics_settings(args))
     result = result.replace(inputs=hashes.wait())
     out = write_analysis(result, args.output, overwrite=args.overwrite, figure=not args.no_figure)
     print_summary(result)
