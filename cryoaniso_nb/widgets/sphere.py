@@ -23,7 +23,7 @@ __all__ = ["SphereView", "nearest_axis"]
 
 Floats = NDArray[np.float64]
 
-PIXELS = 112  # the page smooths it; cutting other cones draws it anew each time
+PIXELS = 88  # the page smooths it; cutting other cones draws it anew each time
 PROJECTIONS = [("polar (zenith)", "polar"), ("equal area", "equal-area")]
 QUANTITIES = [("directional resolution", "resolution"), ("dFSC at the cursor", "dfsc")]
 FIGURE_HEIGHT = 320  # pixels
