@@ -44,7 +44,7 @@ Floats = NDArray[np.float64]
 Pair = tuple[NDArray[Any], NDArray[Any]]
 
 BLOCK_BYTES = 256 * 2**20  # of transforms a task reduces: bounds the time until a stop is heard
-TILE_BYTES = 2**22  # of one tile within a task: stays in the processor's cache
+TILE_BYTES = 2**20  # of one tile within a task: stays in the processor's cache
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,14 +104,22 @@ def cut(slab: Pair, start: int, stop: int) -> Pair:
     return slab[0][:, start:stop], slab[1][:, start:stop]
 
 
-def _tiles(pieces: Sequence[Pair], nz: int) -> Iterator[tuple[int, NDArray[Any], NDArray[Any]]]:
-    """Finish the transform along z, a cache-sized tile at a time: (y offset, X, Y)."""
-    rows, columns = pieces[0][0].shape[1:]
-    step = max(1, TILE_BYTES // (nz * columns * pieces[0][0].itemsize))
-    for y in range(0, rows, step):
-        tile = [np.concatenate([piece[half][:, y : y + step] for piece in pieces]) for half in (0, 1)]
+def _tiles(pieces: Sequence[Pair], start: int, box: Box) -> Iterator[tuple[slice, slice, NDArray[Any], NDArray[Any]]]:
+    """Finish the transform along z, a cache-sized tile at a time: (rows, columns, X, Y).
+
+    Columns whose coefficients all lie beyond the Nyquist shell, a fifth of them, are left out.
+    """
+    _, y, x = coordinates(box)
+    edge = (n_shells(box) + 0.5) ** 2
+    height, width = pieces[0][0].shape[1:]
+    step = max(1, TILE_BYTES // (box[0] * width * pieces[0][0].itemsize))
+    for top in range(0, height, step):
+        rows = slice(start + top, start + min(top + step, height))
+        columns = slice(0, int(np.searchsorted(x**2, edge - (y[rows] ** 2).min(), side="right")))
+        part = (slice(None), slice(top, top + step), columns)
+        tile = [np.concatenate([piece[half][part] for piece in pieces]) for half in (0, 1)]
         first, second = (scipy.fft.fft(t, axis=0, overwrite_x=True) for t in tile)
-        yield y, first, second
+        yield rows, columns, first, second
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,16 +149,14 @@ def reduce_block(pieces: Sequence[Pair], start: int, box: Box, side: int) -> Par
     sums = np.zeros((3, last + 1))
     iz, iy, ix = lattice.index
     order = np.argsort(iy, kind="stable")
-    rows = iy[order]
-    for offset, first, second in _tiles(pieces, box[0]):
-        top = start + offset
-        stop = top + first.shape[1]
-        kernels.spread(first, second, z, y[top:stop], x, multiplicity, first_shell, last, side, nodes)
-        inside = order[slice(*np.searchsorted(rows, (top, stop)))]
+    sorted_rows = iy[order]
+    for rows, columns, first, second in _tiles(pieces, start, box):
+        kernels.spread(first, second, z, y[rows], x[columns], multiplicity[columns], first_shell, last, side, nodes)
+        inside = order[slice(*np.searchsorted(sorted_rows, (rows.start, rows.stop)))]
         if inside.size:
-            place = (iz[inside], iy[inside] - top, ix[inside])
+            place = (iz[inside], iy[inside] - rows.start, ix[inside])
             low[:, inside] = _products(first[place], second[place])
-        if top == 0:
+        if rows.start == 0:
             sums[:, 0] = _products(first[:1, 0, 0], second[:1, 0, 0])[:, 0]
     return Partial(nodes, low, sums)
 
@@ -165,9 +171,8 @@ def reduce_shells(pieces: Sequence[Pair], start: int, box: Box) -> Floats:
     """Sums over whole shells of the rows from `start` on."""
     z, y, x, multiplicity = _lattice(box)
     sums = np.zeros((3, n_shells(box) + 1))
-    for offset, first, second in _tiles(pieces, box[0]):
-        top = start + offset
-        kernels.add_shells(first, second, z, y[top : top + first.shape[1]], x, 2 * multiplicity, sums)
+    for rows, columns, first, second in _tiles(pieces, start, box):
+        kernels.add_shells(first, second, z, y[rows], x[columns], 2 * multiplicity[columns], sums)
     return sums
 
 
@@ -180,9 +185,8 @@ def reduce_exact(
     last = n_shells(box)
     cones = np.zeros((len(axes), 5, last + 1))
     sums = np.zeros((3, last + 1))
-    for offset, first, second in _tiles(pieces, box[0]):
-        rows = y[start + offset : start + offset + first.shape[1]]
-        kx, ky, kz = x[None, None, :], rows[None, :, None], z[:, None, None]
+    for rows, columns, first, second in _tiles(pieces, start, box):
+        kx, ky, kz = x[None, None, columns], y[None, rows, None], z[:, None, None]
         radius = np.sqrt(kz**2 + ky**2 + kx**2)
         shell = np.floor(radius + 0.5).astype(np.int64)
         counted = ((shell <= last) & (radius <= limit)).nonzero()
@@ -254,7 +258,8 @@ def shell_sums(partial: Partial, box: Box) -> Floats:
     sums = partial.sums.copy()
     for row, values in zip(sums, partial.low, strict=True):
         row[:first_shell] += 2 * np.bincount(lattice.shell, values * lattice.weight, first_shell)[:first_shell]
-    sums[:, first_shell:] = 2 * partial.nodes[:, :, :3].sum(axis=0, dtype=np.float64).T
+    nodes = partial.nodes.reshape(len(partial.nodes), -1)  # summed whole: three times as fast as three of four columns
+    sums[:, first_shell:] = 2 * nodes.sum(axis=0, dtype=np.float64).reshape(-1, 4).T[:3]
     return sums
 
 
