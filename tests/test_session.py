@@ -272,3 +272,65 @@ def test_a_session_without_anything_says_what_to_do() -> None:
         session.result()
     with pytest.raises(ResultError, match="give it maps"):
         session.start()
+
+
+def test_an_extension_can_be_stopped_and_leaves_the_result() -> None:
+    async def body() -> None:
+        session, begun, heard = LiveSession(result=Fake("plain")), threading.Event(), threading.Event()
+
+        def slow(result: Any, progress: Any, cancel: threading.Event) -> Any:
+            begun.set()
+            progress("replicates", 1, 9)
+            assert cancel.wait(20)
+            heard.set()
+            raise Cancelled("stopped")
+
+        session.extend(slow)
+        await until(lambda: begun.is_set() and session.state.progress[0] == "replicates")
+        assert session.state.status == "running"
+        session.stop()
+        await until(lambda: heard.is_set() and session.state.status == "stopped")
+        assert session.result(5).name == "plain"
+        session.extend(lambda result, progress, cancel: Fake(result.name + " and more"))
+        await until(lambda: session.state.status == "done")
+        assert session.state.result.name == session.result(5).name == "plain and more"
+        session.close()
+
+    in_loop(body)
+
+
+def test_an_extension_that_fails_is_told_and_loses_nothing() -> None:
+    async def body() -> None:
+        session = LiveSession(result=Fake("plain"))
+
+        def wrong(result: Any, progress: Any, cancel: threading.Event) -> Any:
+            raise MapError("The mask is gone.")
+
+        session.extend(wrong)
+        await until(lambda: session.state.error != "")
+        assert session.state.error == "The mask is gone."
+        assert session.state.status == "done"
+        assert session.result(5).name == "plain"
+        session.close()
+
+    in_loop(body)
+
+
+def test_other_cones_end_an_extension() -> None:
+    async def body() -> None:
+        session, begun = LiveSession(result=Fake("plain")), threading.Event()
+
+        def slow(result: Any, progress: Any, cancel: threading.Event) -> Any:
+            begun.set()
+            assert cancel.wait(20)
+            return Fake("of the old cones")
+
+        session.extend(slow)
+        await until(begun.is_set)
+        session.recut(cone_half_angle=25.0)
+        await until(lambda: session.state.result.name == {"cone_half_angle": 25.0})
+        await until(lambda: session.state.status != "running")
+        assert session.latest.name == {"cone_half_angle": 25.0}
+        session.close()
+
+    in_loop(body)

@@ -18,6 +18,7 @@ import cryoaniso_nb as ca
 from cryoaniso_nb.directions import axes_for
 from cryoaniso_nb.errors import MapError, ResultError, SettingsError
 from cryoaniso_nb.headline import worst_axis
+from cryoaniso_nb.masks import sphere_mask
 from cryoaniso_nb.measures.spheremap import positions_of
 from cryoaniso_nb.widgets import (
     DistributionView,
@@ -212,7 +213,7 @@ def test_one_redraw_sends_little(explorer: Any) -> None:
 
 def test_hidden_panes_compute_nothing_until_shown(explorer: Any) -> None:
     assert explorer.threedfsc.slices is None
-    explorer.tabs.selected_index = 1
+    explorer.tabs.selected_index = 2
     assert explorer.threedfsc.slices is not None
     assert explorer.fan.active is False
 
@@ -281,11 +282,78 @@ def test_a_second_result_is_overlaid_on_one_colour_scale(explorer: Any) -> None:
         explorer.compare(3)  # type: ignore[arg-type]
 
 
+# --- statistics -----------------------------------------------------------------------------
+
+
+def test_statistics_are_asked_for_and_drawn(explorer: Any) -> None:
+    plain = explorer.result()
+    explorer.tabs.selected_index = 1
+    view, curves = explorer.statistics, explorer.curves
+    assert "Not calibrated yet" in view.page.value
+    view.n.value, view.seed.value = 39, 3
+    view.calibrate.click()
+    result = explorer.result()
+    assert (result.calibration.n, result.calibration.seed) == (39, 3)
+    known = np.isfinite(result.bingham.calibrated)
+    assert explorer.session.state.bingham == curves.choice.value == "calibrated"
+    np.testing.assert_array_equal(np.unique(curves.bt.y), np.unique(result.bingham.calibrated[known]))
+    assert f"p = {result.calibration.map_p_value:.2g}" in view.page.value
+    view.band.click()
+    band = explorer.result().band
+    np.testing.assert_array_equal(curves.band.y, np.stack([band.low, band.high])[:, np.isfinite(band.low)])
+    np.testing.assert_array_equal(np.unique(curves.floor.y), np.unique(band.floor[np.isfinite(band.floor)]))
+    assert curves.band.visible
+    assert curves.floor.visible
+    assert "noise floor" in curves.legend.value
+    assert explorer.result().calibration is result.calibration, "one doesn't take the other away"
+    assert f"{band.middle[0]:.2f} Å" in view.page.value
+    assert "with_calibration(n=39, seed=3)" in explorer.code()
+    assert "with_band(n=39, seed=3)" in explorer.code()
+    assert explorer.session.state.status == "done"
+    assert view.correct.disabled, "there is no mask"
+    explorer.session.recut(cone_half_angle=plain.settings.cone_half_angle + 5)
+    assert not curves.band.visible, "other cones, other statistics"
+    assert explorer.session.state.bingham != "calibrated"
+
+
+def test_doubtful_directions_are_dots_on_the_sphere(small_result: Any) -> None:
+    result = small_result.with_band(n=39)
+    doubtful = np.zeros(321, dtype=bool)
+    doubtful[np.flatnonzero(small_result.directional_resolution.measured)[:3]] = True
+    view = SphereView(result.replace(band=result.band.replace(doubtful=doubtful)))
+    assert view.passing.x.size == 3
+    assert "3 that noise may have set" in view.title.value
+    view.session.close()
+
+
+def test_the_mask_is_corrected_for(small_pair: Any) -> None:
+    mask = sphere_mask(small_pair.box, 14.0, edge=3)
+    made = explore(small_pair.half1, small_pair.half2, mask=mask, voxel_size=2.0)
+    made.tabs.selected_index = 1
+    assert not made.curves.corrected_fso.visible
+    made.statistics.correct.click()
+    correction = made.result().mask_correction
+    known = np.isfinite(correction.corrected)
+    np.testing.assert_array_equal(np.unique(made.curves.corrected_fsc.y), np.unique(correction.corrected[known]))
+    assert made.curves.corrected_fso.visible
+    assert "Corrected for the mask" in made.statistics.page.value
+    made.close()
+
+
+def test_a_wrong_symmetry_is_told_and_nothing_is_lost(explorer: Any) -> None:
+    explorer.tabs.selected_index = 1
+    before = explorer.result()
+    explorer.statistics.symmetry.value = "X9"
+    explorer.statistics.band.click()
+    assert "X9" in explorer.run_bar.error.value
+    assert explorer.result() is before
+
+
 # --- slices, summary, export, code -------------------------------------------------------------
 
 
 def test_map_slices_show_mean_filtered_and_difference(explorer: Any, small_pair: Any) -> None:
-    explorer.tabs.selected_index = 2
+    explorer.tabs.selected_index = 3
     view = explorer.slices
     mean, filtered, difference = view._volumes
     np.testing.assert_allclose(difference, np.abs(mean - filtered), atol=1e-5)
@@ -382,7 +450,7 @@ def test_wrong_arguments_are_refused_at_once(small_pair: Any) -> None:
 def test_closing_frees_every_widget_and_the_result(small_pair: Any) -> None:
     before = set(WIDGETS)
     made = explore(small_pair)
-    made.tabs.selected_index = 1
+    made.tabs.selected_index = 2
     reference = weakref.ref(made.result().dfsc.values)
     made.close()
     assert set(WIDGETS) == before

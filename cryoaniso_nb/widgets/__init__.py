@@ -9,6 +9,7 @@ from .explorer import Explorer, explore
 from .fan import FanView
 from .slices import MapSlicesView, ThreeDFSCView
 from .sphere import SphereView
+from .statistics import StatisticsView
 from .summary_view import SummaryView
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "LiveSession",
     "MapSlicesView",
     "SphereView",
+    "StatisticsView",
     "SummaryView",
     "ThreeDFSCView",
     "explore",

@@ -48,6 +48,7 @@ class Recuttable(Protocol):
 
 
 Stream = Callable[[Progress, threading.Event], Iterable[Any]]
+Extension = Callable[[Any, Progress, threading.Event], Any]
 
 STATUSES = ("idle", "running", "done", "stopped", "failed", "closed")
 
@@ -80,6 +81,7 @@ class _Run:
     cancel: threading.Event = field(default_factory=threading.Event)
     future: Future[Any] = field(default_factory=Future)
     abandoned: bool = False
+    extends: bool = False  # adds to a result that is shown already
 
 
 class LiveSession:
@@ -194,6 +196,18 @@ class LiveSession:
             self._wanted.update(settings)
         self.post(self._cut_next)
 
+    def extend(self, function: Extension) -> None:
+        """Add to the result shown, with progress and Stop; what fails leaves it as it was.
+
+        Cutting other cones meanwhile ends it: what it would add belongs to the old ones.
+
+        Parameters
+        ----------
+        function : callable
+            ``(result, progress, cancel) -> result``, called in a thread.
+        """
+        self.post(self._extend, function)
+
     def compute(self, key: str, function: Callable[[], Any], done: Callable[[Any], object]) -> None:
         """Compute something off the loop and hand it to `done` on it; newest of a key wins.
 
@@ -296,6 +310,22 @@ class LiveSession:
         else:
             self._submit(self._work, run, self._stream)
 
+    def _extend(self, function: Extension) -> None:
+        base = self._latest
+        if base is None:
+            raise ResultError("There is no result yet to add to; analyze half maps first.")
+        if self.running or (self._cut is not None and not self._cut.done()):
+            raise ResultError("Something is being computed already; wait for it, or stop it first.")
+        run = self._run = _Run(extends=True)
+
+        def stream(progress: Progress, cancel: threading.Event) -> Iterable[Any]:
+            yield function(base, progress, cancel)
+
+        self.state.error = ""
+        self.state.progress = ("starting", 0, 0)
+        self.state.status = "running"
+        self._submit(self._work, run, stream)
+
     def show(self, result: Any) -> None:
         """Show a finished result instead of what there is; a run under way is stopped.
 
@@ -357,7 +387,10 @@ class LiveSession:
         except Cancelled:
             run.future.set_result(None)
         except BaseException as error:
-            run.future.set_exception(error)
+            if run.extends and isinstance(error, Exception):
+                run.future.set_result(None)  # the result it was to add to still holds
+            else:
+                run.future.set_exception(error)
             if not run.abandoned:
                 self.post(self._fail, run, error)
             return
@@ -444,9 +477,11 @@ class LiveSession:
         if run is self._run:
             self._publish()
             self.state.error = sentence(error)
-            self.state.status = "failed"
+            self.state.status = "done" if run.extends else "failed"
 
     def _cut_next(self) -> None:
+        if self.running and self._run is not None and self._run.extends and self._wanted:
+            self.stop()
         busy = self._cut is not None and not self._cut.done()
         base = self._latest
         if busy or self.running or base is None or not self._wanted:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-__all__ = ["BT", "CHI", "FSC", "FSO", "LINE", "OTHER", "SELECTED", "grey_png", "map_png", "scale_png"]
+__all__ = ["BT", "CHI", "CORRECTED", "FSC", "FSO", "LINE", "OTHER", "SELECTED", "grey_png", "map_png", "scale_png"]
 
 # Each has a contrast of 3 or more on white and on JupyterLab's dark grey, and keeps apart
 # from its neighbours in the common kinds of colour blindness.
@@ -20,6 +20,7 @@ CHI = "#8d6bc9"
 LINE = "#8c8c8c"
 OTHER = "#1f9d68"
 SELECTED = "#cf4fa0"
+CORRECTED = "#a08a12"
 
 TRANSPARENT = 255  # palette index of unmeasured pixels
 MAX_SIDE = 384  # pixels of a picture's side: bounds what one redraw sends

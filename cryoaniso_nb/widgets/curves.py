@@ -59,6 +59,12 @@ class FSOView(View):
             fill_opacities=[0.14],
             stroke_width=0,
         )
+        self.band = lines(
+            left, colours.FSO, stroke_width=0, fill="between", fill_colors=[colours.FSO], fill_opacities=[0.3]
+        )
+        self.floor = lines(left, colours.FSO, stroke_width=1.5, line_style="dotted")
+        self.corrected_fso = lines(left, colours.CORRECTED, stroke_width=2)
+        self.corrected_fsc = lines(left, colours.CORRECTED, stroke_width=1.5, line_style="dash_dotted")
         self.levels = lines(left, colours.LINE, stroke_width=1, opacities=[0.45] * 3)
         self.chi = lines(left, colours.CHI, stroke_width=1, line_style="dash_dotted")
         self.fsc = lines(left, colours.FSC)
@@ -107,12 +113,16 @@ class FSOView(View):
         )
         marks = [
             self.zone,
+            self.band,
             self.levels,
             self.chi,
+            self.floor,
             self.fsc_unmasked,
             self.fsc,
             self.other_bt,
             self.bt,
+            self.corrected_fsc,
+            self.corrected_fso,
             self.other_fso,
             self.fso,
             self.cursor,
@@ -188,6 +198,7 @@ class FSOView(View):
             mark.visible = other is not None
         if other is not None:
             put(self.other_fso, *finite_pieces(other.fso.frequency, other.fso.occupancy))
+        self._draw_statistics(result)
         self._offer_curves(result)
         self._draw_test(result)
         self._draw_cursor(result)
@@ -204,6 +215,7 @@ class FSOView(View):
             What changed.
         """
         if "bingham" in names:
+            self._offer_curves(result)
             self._draw_test(result)
             self._draw_legend(result, result.settings.mask != "none")
         self._draw_cursor(result)
@@ -217,6 +229,24 @@ class FSOView(View):
             put(self.levels, x, np.repeat(np.array(LEVELS)[:, None], 2, axis=1))
         if self.slider.max != shells:
             self.slider.max = shells
+
+    def _draw_statistics(self, result: Any) -> None:
+        """Band and floor, and the curves corrected for the mask, as far as the result carries them."""
+        band, correction = result.band, result.mask_correction
+        if band is not None:
+            known = np.isfinite(band.low) & np.isfinite(band.high)
+            put(self.band, band.frequency[known], np.stack([band.low[known], band.high[known]]), visible=True)
+            put(self.floor, *finite_pieces(band.frequency, band.floor), visible=True)
+        if correction is not None:
+            put(self.corrected_fsc, *finite_pieces(correction.frequency, correction.corrected), visible=True)
+            put(self.corrected_fso, *finite_pieces(correction.fso.frequency, correction.fso.occupancy), visible=True)
+        for carried, marks in (
+            (band, (self.band, self.floor)),
+            (correction, (self.corrected_fsc, self.corrected_fso)),
+        ):
+            for mark in marks:
+                if carried is None and mark.visible:
+                    mark.visible = False
 
     def _zone(self, result: Any, top: float) -> tuple[Any, Any]:
         """Corners of the transition zone; to Nyquist where it doesn't end."""
@@ -280,6 +310,22 @@ class FSOView(View):
             (name, colours.BT, "dashed", note),
             (f"chi = {result.settings.threshold:.3g}", colours.CHI, "dashed", "dFSC that counts as signal."),
         ]
+        if result.band is not None:
+            level = f"{100 * result.band.level:g} %"
+            entries.append(
+                (f"{level} band", colours.FSO, "band", f"Holds the mean FSO of such maps in {level} of cases.")
+            )
+            entries.append(("noise floor", colours.FSO, "dotted", "FSO of pure noise: what passes chi by luck alone."))
+        if result.mask_correction is not None:
+            entries += [
+                (
+                    "FSO, mask-corrected",
+                    colours.CORRECTED,
+                    "solid",
+                    "FSO with what the mask alone correlates taken out.",
+                ),
+                ("FSC, mask-corrected", colours.CORRECTED, "dashed", "(t - n)/(1 - n) with randomised phases."),
+            ]
         if self.state.other is not None:
             entries.append(("compared: FSO, BT", colours.OTHER, "solid", "The second result."))
         self.legend.value = legend(entries)

@@ -24,11 +24,12 @@ from .fan import FanView
 from .slices import MapSlicesView, ThreeDFSCView
 from .sources import Source, code, source_of
 from .sphere import SphereView
+from .statistics import StatisticsView
 from .summary_view import SummaryView
 
 __all__ = ["Explorer", "explore"]
 
-TABS = ("Directions", "3DFSC", "Map slices", "Summary", "Compare, export")
+TABS = ("Directions", "Statistics", "3DFSC", "Map slices", "Summary", "Compare, export")
 
 # Explorers of the cell that made them, by cell: running it again closes the old ones.
 _of_cell: dict[str, tuple[str, list[weakref.ref[Explorer]]]] = {}
@@ -59,6 +60,7 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         self.fan, self.distribution = FanView(session), DistributionView(session)
         self.threedfsc = _hidden(ThreeDFSCView, session)
         self.slices = _hidden(MapSlicesView, session, lambda: self.source.maps)
+        self.statistics = StatisticsView(session, lambda: self.source.maps, asked=self._remember_symmetry, active=False)
         self.summary = _hidden(SummaryView, session)
         self.export = ExportPanel(session, lambda: self.source)
         self.compare_panel = ComparePanel(session)
@@ -69,7 +71,7 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         directions = ipywidgets.HBox([self.fan, self.distribution], layout={"width": "100%"})
         tools = ipywidgets.VBox([self.compare_panel, self.export])
         # A pane is filled when it is first shown: figures drawn out of sight log errors in the console.
-        self._panes = [directions, self.threedfsc, self.slices, self.summary, tools]
+        self._panes = [directions, self.statistics, self.threedfsc, self.slices, self.summary, tools]
         self.tabs = ipywidgets.Tab([ipywidgets.VBox([pane] if i == 0 else []) for i, pane in enumerate(self._panes)])
         self.tabs.layout.width = "calc(100% - 4px)"
         self.tabs.titles = TABS
@@ -186,11 +188,14 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         holder = self.tabs.children[chosen]
         if not holder.children:
             holder.children = [self._panes[chosen]]
-        views = {1: self.threedfsc, 2: self.slices, 3: self.summary}
+        views = {1: self.statistics, 2: self.threedfsc, 3: self.slices, 4: self.summary}
         for index, view in views.items():
             view.active = chosen == index
         for view in (self.fan, self.distribution):
             view.active = chosen == 0
+
+    def _remember_symmetry(self, symmetry: str) -> None:
+        self.source.symmetry = symmetry
 
     def _compare_changed(self, _change: Any) -> None:
         spheres = [self.sphere] if self.session.state.other is None else [self.sphere, self.other_sphere]

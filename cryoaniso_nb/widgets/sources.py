@@ -28,6 +28,7 @@ class Source:
     maps: HalfMaps | None = None
     result_path: str = ""
     settings: dict[str, Any] = field(default_factory=dict)
+    symmetry: str = "C1"  # of the statistics asked for
 
     def stream(self, progress: Progress, cancel: threading.Event) -> Iterator[AnalysisResult]:
         """Open the maps if need be and analyze them, coarse to fine.
@@ -142,6 +143,7 @@ def code(source: Source, result: AnalysisResult, bingham: str) -> str:
         more += "" if s.method == "histogram" or s.parity else f", method={s.method!r}"
         more += "" if s.weighting == "area" or s.parity else f", weighting={s.weighting!r}"
         lines.append(f"result = ca.analyze(maps, {cones}, axes={s.n_axes}{more})")
+    lines += _statistics(source, result)
     lines += [
         "onset, end = result.fso.transition_zone  # Å",
         f"low, high = result.bingham.range({bingham!r})  # Å",
@@ -149,6 +151,17 @@ def code(source: Source, result: AnalysisResult, bingham: str) -> str:
         f"ca.figure(result, bingham={bingham!r}).savefig('figure.png', dpi=300)",
     ]
     return "\n".join(lines)
+
+
+def _statistics(source: Source, result: AnalysisResult) -> list[str]:
+    """What was asked for besides, in code."""
+    lines, more = [], "" if source.symmetry == "C1" else f", symmetry={source.symmetry!r}"
+    for name, found in (("calibration", result.calibration), ("band", result.band)):
+        if found is not None:
+            lines.append(f"result = result.with_{name}(n={found.n}, seed={found.seed}{more})")
+    if result.mask_correction is not None:
+        lines.append(f"result = result.with_mask_correction(maps, seed={result.mask_correction.seed})")
+    return lines
 
 
 def _opening(source: Source, result: AnalysisResult) -> str:

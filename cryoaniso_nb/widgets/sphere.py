@@ -262,11 +262,7 @@ class SphereView(View):
         label = "Resolution (Å)" if resolution else "dFSC"
         if self.colour_axis.label != label:
             self.colour_axis.label = label
-        passing = (
-            np.zeros(len(values), dtype=bool)
-            if resolution
-            else done & (np.nan_to_num(values, nan=-1) >= shown.settings.threshold)
-        )
+        passing = _doubtful(shown) if resolution else done & (np.nan_to_num(values, nan=-1) >= shown.settings.threshold)
         self._place(self.passing, shown.dfsc.axes[passing])
         self._draw_extremes(shown, resolution)
         self.title.value = (
@@ -310,7 +306,9 @@ class SphereView(View):
         low = "none falls below chi" if worst < 0 else f"worst (+) {_resolution_text(shown, worst)}"
         text = f"{name}<b>Directional resolution</b>: best (○) {s.best:.2f} Å, {low}"
         left_out = s.n_not_crossed + s.n_below_at_start
-        return text + (f"; {left_out} without a crossing (blank)" if left_out else "")
+        text += f"; {left_out} without a crossing (blank)" if left_out else ""
+        doubtful = int(passing.sum())
+        return text + (f"; dots: {doubtful} that noise may have set" if doubtful else "")
 
     def _place(self, mark: bqplot.Scatter, axes: Floats) -> None:
         if len(axes) == 0:
@@ -345,6 +343,13 @@ class SphereView(View):
         zenith, azimuth = (float(a[0]) for a in angles(vector[None]))
         text = f"◆ zenith {zenith:.1f}°, azimuth {azimuth:.1f}°: {_resolution_text(shown, axis)}"
         self.readout.value = f'<span style="font-size:12px">{text}</span>'
+
+
+def _doubtful(result: Any) -> NDArray[np.bool_]:
+    """Axes whose resolution noise may have set; none before a band was asked for."""
+    if result.band is None:
+        return np.zeros(len(result.dfsc.axes), dtype=bool)
+    return np.asarray(result.band.doubtful & result.directional_resolution.measured)
 
 
 def _resolution_text(result: Any, axis: int) -> str:
