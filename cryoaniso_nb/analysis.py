@@ -104,6 +104,7 @@ def iter_analysis(
     """
     settings = _settings(maps, cone_half_angle, threshold, axes, parity, method, weighting)
     extras = _Extras(calibrate, 199 if band is True else int(band), correct_mask, symmetry, seed)
+    extras.check(maps)
     return _levels(maps, settings, levels_up_to(axes), extras, scheduler, progress, cancel)
 
 
@@ -185,6 +186,7 @@ def analyze(
     """
     settings = _settings(maps, cone_half_angle, threshold, axes, parity, method, weighting)
     extras = _Extras(calibrate, 199 if band is True else int(band), correct_mask, symmetry, seed)
+    extras.check(maps)
     *_, result = _levels(maps, settings, (axes,), extras, scheduler, progress, cancel)
     return result
 
@@ -217,6 +219,25 @@ class _Extras:
     correct_mask: bool
     symmetry: str
     seed: int
+
+    def check(self, maps: HalfMaps) -> None:
+        """Refuse what can't be done before the maps are transformed, not after."""
+        if self.calibrate:
+            from .measures.calibration import check_replicates
+
+            check_replicates(self.calibrate)
+        if self.band:
+            from .measures.bands import check_band
+
+            check_band(self.band)
+        if self.correct_mask:
+            from .measures.maskcorrection import check_mask
+
+            check_mask(maps)
+        if self.symmetry.upper() != "C1":
+            from .symmetry import point_group
+
+            point_group(self.symmetry)
 
     def added(self, result: AnalysisResult, maps: HalfMaps, common: dict[str, Any]) -> Iterator[AnalysisResult]:
         """The result with one statistic more each time."""
@@ -284,7 +305,7 @@ def load_result(path: str | os.PathLike[str]) -> AnalysisResult:
     Parameters
     ----------
     path : path
-        A result.npz.
+        A result.npz, or the folder that ``cryoaniso analyze`` wrote it to.
 
     Returns
     -------
@@ -304,7 +325,7 @@ def load_result(path: str | os.PathLike[str]) -> AnalysisResult:
     ...     ca.load_result(result.save(f"{folder}/r.npz")).settings.n_axes
     321
     """
-    result = Result.load(path)
+    result = Result.load(os.path.join(path, "result.npz") if os.path.isdir(path) else path)
     if not isinstance(result, AnalysisResult):
         raise ResultError(
             f"{path} holds a {type(result).__name__}, not an analysis; give a result.npz written by analyze."

@@ -159,11 +159,24 @@ def test_statistics_are_asked_for_on_the_command_line(tmp_path: Path, pair: list
     assert directions[0] == "zenith,azimuth,resolution,flag,resolution_low,resolution_high,doubtful"
 
 
-def test_mask_correction_without_a_mask_is_refused(
-    tmp_path: Path, pair: list[str], capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--calibrate", "5"], ("5 replicates", "at least 19")),
+        (["--calibrate", "-3"], ("-3 replicates", "at least 19")),
+        (["--band", "5"], ("5 replicates", "at least 39")),
+        (["--symmetry", "Q7"], ("Q7",)),
+        (["--correct-mask"], ("no mask",)),
+    ],
+)
+def test_statistics_that_can_not_be_are_refused_before_any_work(
+    tmp_path: Path, pair: list[str], capsys: pytest.CaptureFixture[str], options: list[str], words: tuple[str, ...]
 ) -> None:
-    assert main(["analyze", *pair, "--correct-mask", "--no-figure", "-o", str(tmp_path / "out")]) == 2
-    assert "mask" in capsys.readouterr().err
+    assert main(["analyze", *pair, *options, "--no-figure", "-o", str(tmp_path / "out")]) == 2
+    error = capsys.readouterr().err
+    assert "transforming" not in error
+    assert error.rstrip("\n").split("\n")[-1].startswith("cryoaniso: ")
+    assert all(word in error for word in words)
     assert not (tmp_path / "out").exists()
 
 

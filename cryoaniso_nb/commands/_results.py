@@ -17,7 +17,7 @@ __all__ = ["add_inputs", "analyzed", "opened"]
 def add_inputs(parser: argparse.ArgumentParser) -> None:
     """A saved analysis, or two half maps with what decides the measures."""
     parser.add_argument(
-        "inputs", nargs="+", metavar="INPUT", help="the result.npz of an analysis, or two half maps (.mrc, .map)"
+        "inputs", nargs="+", metavar="INPUT", help="the folder or result.npz of an analysis, or two half maps"
     )
     parser.add_argument("--mask", metavar="FILE|auto", help="soft mask on the half maps' box, or 'auto' to make one")
     parser.add_argument("--voxel-size", type=float, metavar="Å", help="voxel size, instead of the one in the headers")

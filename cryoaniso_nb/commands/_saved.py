@@ -23,8 +23,6 @@ def add_results(parser: argparse.ArgumentParser, *, many: bool) -> None:
 
 def load_results(paths: Sequence[str]) -> list[AnalysisResult]:
     """The analyses behind the arguments."""
-    from pathlib import Path
-
     from ..analysis import load_result
 
-    return [load_result(Path(path) / "result.npz" if Path(path).is_dir() else path) for path in paths]
+    return [load_result(path) for path in paths]

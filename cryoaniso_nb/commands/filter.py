@@ -51,7 +51,9 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--edge", type=float, default=4.0, metavar="SHELLS", help="width of the low-pass's raised cosine (default: 4)"
     )
-    parser.add_argument("--result", metavar="result.npz", help="an analysis of these half maps, to save the time")
+    parser.add_argument(
+        "--result", metavar="OUT", help="folder or result.npz of an analysis of these maps, to save the time"
+    )
     parser.add_argument("-o", "--output", required=True, metavar="OUT", help="folder to write")
     parser.add_argument("--overwrite", action="store_true", help="replace the folder of an earlier run")
     parser.set_defaults(run=run)

@@ -24,7 +24,7 @@ from .fso import END, ONSET, occupancy_curve
 from .noisefields import MaskKernel, NoisePlan, ShellNoise, for_each_shell
 from .resolution import START_SHELL
 
-__all__ = ["Band", "band", "noise_floor", "pass_probability", "smoothing_matrix"]
+__all__ = ["Band", "band", "check_band", "noise_floor", "pass_probability", "smoothing_matrix"]
 
 Floats = NDArray[np.float64]
 
@@ -197,6 +197,31 @@ class _FisherNoise:
         return np.asarray(np.arctanh(value), dtype=np.float32)
 
 
+def check_band(n: int, level: float = 0.95) -> None:
+    """Refuse a band that its replicates can't give.
+
+    Parameters
+    ----------
+    n : int
+        Number of replicates.
+    level : float
+        Probability that the band holds what it estimates.
+
+    Raises
+    ------
+    SettingsError
+        For fewer than 39 replicates, or a level outside 0 to 1.
+
+    Examples
+    --------
+    >>> check_band(199, 0.95)
+    """
+    if n < 39:
+        raise SettingsError(f"The band has {n} replicates, but it takes at least 39 for its ends.")
+    if not 0 < level < 1:
+        raise SettingsError(f"The band's level is {level:g}, but it must lie between 0 and 1 (0.95).")
+
+
 def band(
     dfsc: DirectionalFSC,
     curve: FSO,
@@ -266,10 +291,7 @@ def band(
     >>> bool((b.low <= r.fso.occupancy).all() and (r.fso.occupancy <= b.high).all())
     True
     """
-    if n < 39:
-        raise SettingsError(f"The band has {n} replicates, but it takes at least 39 for its ends.")
-    if not 0 < level < 1:
-        raise SettingsError(f"The band's level is {level:g}, but it must lie between 0 and 1 (0.95).")
+    check_band(n, level)
     shells = calibrated_shells(curve) or (dfsc.frequency.size,)
     plan = NoisePlan(
         box=settings.box,

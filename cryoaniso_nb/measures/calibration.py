@@ -22,7 +22,14 @@ from .bingham import anisotropic_range, statistic
 from .fso import END, ONSET, zone_shells
 from .noisefields import MaskKernel, NoisePlan, ShellNoise, for_each_shell
 
-__all__ = ["Calibration", "calibrate", "calibrated_bingham", "calibrated_shells", "monte_carlo_p"]
+__all__ = [
+    "Calibration",
+    "calibrate",
+    "calibrated_bingham",
+    "calibrated_shells",
+    "check_replicates",
+    "monte_carlo_p",
+]
 
 Floats = NDArray[np.float64]
 
@@ -93,6 +100,27 @@ def calibrated_shells(curve: FSO) -> tuple[int, ...]:
         return ()
     margin = max(MARGIN, (zone.stop - zone.start) // 3)
     return tuple(range(max(1, zone.start + 1 - margin), min(curve.frequency.size, zone.stop + margin) + 1))
+
+
+def check_replicates(n: int) -> None:
+    """Refuse a number of replicates that can't reach p = 0.05.
+
+    Parameters
+    ----------
+    n : int
+        Number of replicates.
+
+    Raises
+    ------
+    SettingsError
+        For fewer than 19.
+
+    Examples
+    --------
+    >>> check_replicates(199)
+    """
+    if n < 19:
+        raise SettingsError(f"The calibration has {n} replicates, but it takes at least 19 to reach p = 0.05.")
 
 
 def monte_carlo_p(value: Floats, null: Floats) -> Floats:
@@ -209,8 +237,7 @@ def calibrate(
     >>> test.map_p_value < 0.05
     True
     """
-    if n < 19:
-        raise SettingsError(f"The calibration has {n} replicates, but it takes at least 19 to reach p = 0.05.")
+    check_replicates(n)
     shells = tuple(s for s in calibrated_shells(curve) if np.isfinite(global_fsc.fsc[s - 1]))
     plan = NoisePlan(
         box=settings.box,

@@ -23,7 +23,7 @@ from .crossing import first_crossing
 from .fsc import correlation
 from .fso import fso
 
-__all__ = ["MaskCorrection", "corrected_fsc", "mask_correction", "randomise_phases"]
+__all__ = ["MaskCorrection", "check_mask", "corrected_fsc", "mask_correction", "randomise_phases"]
 
 Floats = NDArray[np.float64]
 
@@ -139,6 +139,29 @@ def randomise_phases(half: NDArray[Any], first_shell: int, seed: int) -> NDArray
     return np.asarray(scipy.fft.irfftn(spectrum, s=box, workers=-1, overwrite_x=True), dtype=np.float32)
 
 
+def check_mask(maps: Volumes) -> None:
+    """Refuse maps without a mask.
+
+    Parameters
+    ----------
+    maps : HalfMaps
+        The maps to correct.
+
+    Raises
+    ------
+    SettingsError
+        When there is no mask.
+
+    Examples
+    --------
+    >>> import cryoaniso_nb as ca
+    >>> maps = ca.simulate_half_maps(box=32, seed=0)
+    >>> check_mask(ca.open_half_maps(maps.half1, maps.half2, mask="auto", voxel_size=1.0))
+    """
+    if maps.mask is None:
+        raise SettingsError("The maps have no mask, so there is nothing to correct; open them with a mask.")
+
+
 def mask_correction(
     maps: Volumes,
     dfsc: DirectionalFSC,
@@ -204,8 +227,7 @@ def mask_correction(
     >>> fix.corrected_from - fix.randomised_from
     2
     """
-    if maps.mask is None:
-        raise SettingsError("The maps have no mask, so there is nothing to correct; open them with a mask.")
+    check_mask(maps)
     below = np.flatnonzero(global_fsc.fsc_unmasked < RANDOMISE_BELOW)
     first = int(below[0]) + 1 if below.size else 0
     empty = np.full(dfsc.values.shape, np.nan)
