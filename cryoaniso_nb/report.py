@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .analysis import AnalysisResult
     from .fscfiles import ForeignFSC
     from .maps import HalfMaps
+    from .measures.sphericity import Sphericity
 
 __all__ = ["report_html", "write_report"]
 
@@ -259,6 +260,7 @@ def _single(r: AnalysisResult, maps: HalfMaps | None) -> list[str]:
     ]
     if r.histogram is not None:
         body += _area_ratios(r)
+    body.append(f"<p>{html.escape(_sphericity_words(r))}</p>")
     if maps is not None:
         body += _map_slices(r, maps)
     return body
@@ -274,7 +276,7 @@ def _several(results: Sequence[AnalysisResult], names: Sequence[str]) -> list[st
     items = "".join(
         f"<dt>{html.escape(n)}</dt><dd>{html.escape(headline(r))}</dd>" for n, r in zip(names, results, strict=True)
     )
-    tables = [dict(table_rows(r)) for r in results]
+    tables = [dict(table_rows(r)) | _compared(r) for r in results]
     order = list(dict.fromkeys(name for table in tables for name in table))
     rows = [(name, *(table.get(name, "") for table in tables)) for name in order]
     body = [
@@ -288,7 +290,12 @@ def _several(results: Sequence[AnalysisResult], names: Sequence[str]) -> list[st
         _table(["", *names], rows),
     ]
     for name, r in zip(names, results, strict=True):
-        body += [f"<h2>{html.escape(name)}</h2>", _warnings(r), _drawn(figure(r), f"Curves and sphere of {name}", "")]
+        body += [
+            f"<h2>{html.escape(name)}</h2>",
+            _warnings(r),
+            _drawn(figure(r), f"Curves and sphere of {name}", _figure_caption(r)),
+            _drawn(threedfsc_plot(r), f"3DFSC of {name}", "Central slices of the 3DFSC."),
+        ]
     return body
 
 
@@ -318,6 +325,38 @@ def _area_ratios(r: AnalysisResult) -> list[str]:
     )
     columns = ["Area under conical FSC", "smallest / largest", "5 % / 95 %", "smallest areas (over the median)"]
     return ["<h2>Area ratios</h2>", _table(columns, rows), f'<p class="small">{html.escape(note)}</p>']
+
+
+def _sphericity(r: AnalysisResult) -> Sphericity | None:
+    """Of this project's 3DFSC; none where its surface doesn't close inside the volume."""
+    from .measures.sphericity import sphericity
+
+    found = sphericity(r.threedfsc())
+    return found if np.isfinite(found.value) else None
+
+
+def _sphericity_words(r: AnalysisResult) -> str:
+    found = _sphericity(r)
+    if found is None:
+        return "The 3DFSC has no surface at 0.5, so there is no sphericity."
+    limited = " Its surface reaches the last shell, which hides anisotropy." if found.limited else ""
+    return (
+        f"Sphericity {found.value:.3f}, of the surface at {found.threshold:g} of this project's 3DFSC; values printed "
+        f"by the 3DFSC program are of another volume (cryoaniso threedfsc --definition tan2017).{limited}"
+    )
+
+
+def _compared(r: AnalysisResult) -> dict[str, str]:
+    """Single numbers of a result for the table of several."""
+    found = _sphericity(r)
+    rows = {"Sphericity at 0.5 (this project's 3DFSC)": "no surface" if found is None else f"{found.value:.3f}"}
+    if r.histogram is not None:
+        from .measures.cfar import cfar
+
+        ratio = cfar(r.histogram)
+        rows["cFAR-like area ratio, smallest / largest"] = f"{ratio.ratio:.2f}"
+        rows["cFAR-like area ratio, 5 % / 95 %"] = f"{ratio.robust:.2f}"
+    return rows
 
 
 def _map_slices(r: AnalysisResult, maps: HalfMaps) -> list[str]:

@@ -84,7 +84,15 @@ def test_page_says_what_it_must(page: str, small_result: ca.AnalysisResult) -> N
     assert summary["headline"] in text
     for warning in small_result.warnings:
         assert warning in text
-    for word in ("How to read", "textbook", "as published", "10.1038/s41592-023-01874-3", "cFAR", "not equal"):
+    for word in (
+        "How to read",
+        "textbook",
+        "as published",
+        "10.1038/s41592-023-01874-3",
+        "cFAR",
+        "not equal",
+        "Sphericity 0.",
+    ):
         assert word in text
     assert '<html lang="en">' in page
     assert "@media print" in page
@@ -119,7 +127,10 @@ def test_comparison_stands_side_by_side(made_result: Maker) -> None:
     rows = re.findall(r'<tr><th scope="row">(.*?)</th><td>(.*?)</td><td>(.*?)</td>', text)
     numbers = {row[0]: row[1:] for row in rows}
     assert numbers["Global FSC = 0.143"] == tuple(f"{r.global_fsc.at_143.resolution:.2f} Å" for r in results)
-    assert len(Page(text).images) == 3
+    assert len(Page(text).images) == 5  # both together, then curves and 3DFSC of each
+    assert numbers["Sphericity at 0.5 (this project's 3DFSC)".replace("'", "&#x27;")] == tuple(
+        f"{ca.sphericity(r.threedfsc()).value:.3f}" for r in results
+    )
     with pytest.raises(ResultError, match="2 results and 1 labels"):
         report_html(results, labels=["one"])
     with pytest.raises(ResultError, match="at least one"):
