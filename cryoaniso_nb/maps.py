@@ -168,10 +168,42 @@ def hash_inputs(maps: HalfMaps) -> tuple[InputFile, ...]:
     >>> hash_inputs(open_half_maps(np.zeros((16, 16, 16)), np.zeros((16, 16, 16)), voxel_size=1.2))
     ()
     """
+    return hash_files(maps.inputs, maps.files)
+
+
+def hash_files(inputs: Sequence[InputFile], files: Sequence[str | os.PathLike[str]]) -> tuple[InputFile, ...]:
+    """Inputs with the SHA-256 of their files.
+
+    Parameters
+    ----------
+    inputs : sequence of InputFile
+        What the files are.
+    files : sequence of path
+        Where they lie, one an input.
+
+    Returns
+    -------
+    tuple of InputFile
+        The inputs with `sha256` filled in.
+
+    Raises
+    ------
+    MapError
+        When a file has gone meanwhile.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder) / "a"
+    ...     _ = path.write_bytes(b"abc")
+    ...     hash_files([InputFile(role="model", name="a")], [path])[0].sha256[:8]
+    'ba7816bf'
+    """
     import hashlib
 
     hashed = []
-    for item, path in zip(maps.inputs, maps.files, strict=True):
+    for item, path in zip(inputs, files, strict=True):
         try:
             with open(path, "rb") as stream:
                 digest = hashlib.file_digest(stream, "sha256").hexdigest()

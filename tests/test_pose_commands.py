@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 from pathlib import Path
 
@@ -130,6 +131,8 @@ def test_map_against_model(pdb: str, tmp_path: Path, capsys: pytest.CaptureFixtu
     result = load_result(out / "result.npz")
     assert result.settings.threshold == 0.5
     assert [entry.role for entry in result.inputs] == ["map", "model"]
+    files = (tmp_path / "map.mrc", Path(pdb))
+    assert [i.sha256 for i in result.inputs] == [hashlib.sha256(f.read_bytes()).hexdigest() for f in files]
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,7 @@ def run(args: argparse.Namespace) -> int:
         The exit code.
     """
     from ..export import check_output, write_analysis
+    from ..maps import hash_files
     from ..model_analysis import analyze_against_model
     from ._terminal import print_summary, say, shown_progress
 
@@ -75,6 +76,8 @@ def run(args: argparse.Namespace) -> int:
             scheduler=args.scheduler,
             progress=progress,
         )
+    files = {"map": args.map, "model": args.model, "mask": args.mask}
+    result = result.replace(inputs=hash_files(result.inputs, [files[item.role] for item in result.inputs]))
     out = write_analysis(result, args.output, overwrite=args.overwrite, figure=not args.no_figure)
     print_summary(result)
     say(f"written to {out}")
