@@ -192,3 +192,10 @@ def test_tilted_views_stand_at_the_tilt_from_their_views() -> None:
 def test_angles_out_of_range(cone_angle: float, tilt: float) -> None:
     with pytest.raises(SettingsError):
         cone_sampling(view_histogram(uniform(5), axes_for(6)), cone_angle, tilt)
+
+
+def test_views_on_the_grid_of_a_search_are_doubted() -> None:
+    views = uniform(2000)
+    on_grid = views[np.random.default_rng(3).integers(0, 500, 2000)]
+    assert any("grid of a coarse angular search" in text for text in scf(on_grid).warnings)
+    assert not any("grid" in text for text in scf(views).warnings)

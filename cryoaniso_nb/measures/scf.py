@@ -178,7 +178,7 @@ def scf(
         radius=float(radius),
         points=where,
         samples=samples,
-        warnings=tuple(getattr(views, "warnings", ())) + _doubts(mean, empty),
+        warnings=tuple(getattr(views, "warnings", ())) + _doubts(mean, empty) + _grid(directions),
     )
 
 
@@ -193,3 +193,14 @@ def _doubts(mean: float, empty: float) -> tuple[str, ...]:
             "Some of Fourier space is unsampled: SCF* then depends on the number of particles and on the radius."
         )
     return tuple(notes)
+
+
+def _grid(directions: Floats) -> tuple[str, ...]:
+    """Doubt about views that lie on the grid of an angular search, of which many are the same."""
+    different = len(np.unique(np.round(directions, 4), axis=0))
+    if len(directions) < 1000 or different > len(directions) / 2:
+        return ()
+    return (
+        f"Only {different} of {len(directions)} views differ, so they lie on the grid of a coarse angular search: "
+        "that alone lowers SCF; take the poses of a finer search.",
+    )
