@@ -96,11 +96,12 @@ class AnalysisResult(Result):
         return not bool(self.dfsc.done.all())
 
     def __repr__(self) -> str:
-        onset, end = self.fso.transition_zone
         state = f"partial, {int(self.dfsc.done.sum())} of {self.dfsc.done.size} axes, " if self.partial else ""
         box = "x".join(map(str, self.settings.box))
-        fsc = f"FSC 0.143 at {self.global_fsc.at_143.resolution:.2f} Å"
-        return f"<AnalysisResult {state}box {box}, {fsc}, transition zone {onset:.2f}-{end:.2f} Å>"
+        crossing, zone = self.global_fsc.at_143.resolution, self.fso.transition_zone
+        fsc = f"at {crossing:.2f} Å" if np.isfinite(crossing) else "not crossed"
+        onset, end = (f"{value:.2f} Å" if np.isfinite(value) else "not crossed" for value in zone)
+        return f"<AnalysisResult {state}box {box}, FSC 0.143 {fsc}, transition zone {onset} to {end}>"
 
     def with_cones(
         self,

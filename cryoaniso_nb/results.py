@@ -255,7 +255,9 @@ class Bingham(Result):
             When the result has no such curve.
         """
         if name not in self.ranges:
-            raise ResultError(f"This result has no Bingham curve '{name}', only {', '.join(self.ranges) or 'none'}.")
+            hint = "; ask for it with with_calibration() or calibrate=199" if name == "calibrated" else ""
+            known = ", ".join(self.ranges) or "none"
+            raise ResultError(f"This result has no Bingham curve '{name}', only {known}{hint}.")
         return self.ranges[name]
 
 

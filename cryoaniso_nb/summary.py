@@ -102,9 +102,13 @@ def _added(r: Analysed) -> dict[str, Any]:
     data: dict[str, Any] = {}
     if calibration is not None:
         data["calibration_replicates"] = calibration.n
+        data["calibration_seed"] = calibration.seed
         data["calibration_symmetry"] = calibration.symmetry
+        data["calibration_knows_mask"] = calibration.masked
     if band is not None:
         data["band_level"] = band.level
+        data["band_replicates"] = band.n
+        data["band_seed"] = band.seed
         for name, interval in (("0.9", band.onset), ("0.5", band.middle), ("0.1", band.end)):
             data[f"fso_{name}_interval_angstrom"] = list(interval)
         data["axes_doubtful"] = int(band.doubtful.sum())

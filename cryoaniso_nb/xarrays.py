@@ -79,8 +79,9 @@ def _added(r: Analysed) -> dict[str, Any]:
         text = f"end of the {100 * band.level:g} % band of the Fourier shell occupancy"
         curves["fso_low"] = ("shell", band.low, _about(f"lower {text}"))
         curves["fso_high"] = ("shell", band.high, _about(f"upper {text}"))
-        curves["fso_noise_floor"] = ("shell", band.floor, _about("Fourier shell occupancy of noise alone"))
+        curves["fso_floor"] = ("shell", band.floor, _about("Fourier shell occupancy of noise alone"))
     if correction is not None:
+        curves["fsc_randomised"] = ("shell", correction.randomised, _about("FSC of the mask alone (random phases)"))
         curves["fsc_corrected"] = ("shell", correction.corrected, _about("FSC corrected by noise substitution"))
         curves["fso_corrected"] = ("shell", correction.fso.occupancy, _about("FSO of the corrected directional FSC"))
     return curves

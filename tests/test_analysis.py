@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -199,3 +201,19 @@ def test_partial_result_is_not_calibrated(small_pair):
     first = next(iter(ca.iter_analysis(small_pair)))
     with pytest.raises(ResultError, match="partial \\(6 of 321 axes\\) and can't be calibrated"):
         first.with_calibration()
+
+
+def test_a_curve_that_was_not_asked_for_says_how_to_get_it(small_result: ca.AnalysisResult) -> None:
+    with pytest.raises(ResultError, match=r"no Bingham curve 'calibrated'.*calibrate=199"):
+        small_result.bingham.range("calibrated")
+
+
+def test_a_folder_of_an_analysis_is_loaded_like_its_file(tmp_path: Path, small_result: ca.AnalysisResult) -> None:
+    small_result.save(tmp_path / "result.npz")
+    np.testing.assert_array_equal(ca.load_result(tmp_path).dfsc.values, small_result.dfsc.values)
+
+
+def test_a_resolution_that_was_not_reached_is_no_nan_in_the_repr(made_result: Callable[..., ca.AnalysisResult]) -> None:
+    text = repr(made_result(np.full((21, 32), 0.9)))
+    assert "nan" not in text
+    assert "FSC 0.143 not crossed" in text
