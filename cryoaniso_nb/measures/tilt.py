@@ -258,9 +258,9 @@ def tilt_advice(
     Examples
     --------
     >>> from cryoaniso_nb.directions import unit_vectors
-    >>> top_views = unit_vectors(np.linspace(0, 20, 200), np.linspace(0, 7000, 200))
-    >>> tilt_advice(top_views, tilts=(0, 20, 40)).worst_sampling.round(1).tolist()
-    [0.0, 0.0, 0.2]
+    >>> top_views = unit_vectors(np.linspace(0, 40, 200), np.linspace(0, 7000, 200))
+    >>> tilt_advice(top_views, tilts=(0, 30, 60)).worst_sampling.round(1).tolist()
+    [0.0, 0.0, 0.8]
     """
     series = np.asarray(tilts, dtype=np.float64)
     if series.ndim != 1 or series.size == 0 or series[0] != 0 or not ((series >= 0) & (series <= MAX_TILT)).all():
