@@ -154,9 +154,11 @@ def check_mask(maps: Volumes) -> None:
 
     Examples
     --------
-    >>> import cryoaniso_nb as ca
-    >>> maps = ca.simulate_half_maps(box=32, seed=0)
-    >>> check_mask(ca.open_half_maps(maps.half1, maps.half2, mask="auto", voxel_size=1.0))
+    >>> from cryoaniso_nb.simulate import simulate_half_maps
+    >>> check_mask(simulate_half_maps(box=32, seed=0))
+    Traceback (most recent call last):
+    ...
+    cryoaniso_nb.errors.SettingsError: The maps have no mask, so there is nothing to correct; open them with a mask.
     """
     if maps.mask is None:
         raise SettingsError("The maps have no mask, so there is nothing to correct; open them with a mask.")
