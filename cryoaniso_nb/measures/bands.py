@@ -28,6 +28,7 @@ __all__ = ["Band", "band", "check_band", "noise_floor", "pass_probability", "smo
 
 Floats = NDArray[np.float64]
 
+THIN = 3.0  # with fewer in the median cone, a handful of coefficients make up the whole shell
 FEW = 10.0  # effective coefficients: with fewer, noise alone passes 0.143 in one cone of five
 LARGEST = 1 - 1e-9
 
@@ -43,12 +44,14 @@ class Band(Result):
     floor : ndarray, shape (S,)
         Expected FSO of pure noise: what passes by luck alone.
     low, high : ndarray, shape (S,)
-        Band of FSO; with probability `level` it holds the mean FSO that such maps give.
+        Band of FSO; with probability `level` it holds the mean FSO that such maps give. NaN in
+        the first shells, where the median cone holds fewer than 3 effective coefficients.
     noise_free : ndarray, shape (S,)
         Estimate of FSO without noise, which widens the fall of the measured one.
     onset, middle, end : tuple of float
-        Intervals of FSO = 0.9, 0.5 and 0.1 in Å, from low to high frequency; an end that
-        may lie past Nyquist is NaN.
+        Intervals of FSO = 0.9, 0.5 and 0.1 in Å, from low to high frequency: where the band
+        around the crossing holds the level. The crossing is looked for in the shells that have
+        a band. An end that may lie past Nyquist, or before those shells, is NaN.
     resolution : ndarray, shape (A,)
         Directional resolution of the smoothed dFSC in Å.
     resolution_low, resolution_high : ndarray, shape (A,)
@@ -288,7 +291,8 @@ def band(
     >>> from cryoaniso_nb.measures.bands import band
     >>> r = ca.analyze(ca.simulate_half_maps(box=32, preset="missing-cone", seed=0))
     >>> b = band(r.dfsc, r.fso, r.settings, n=49)
-    >>> bool((b.low <= r.fso.occupancy).all() and (r.fso.occupancy <= b.high).all())
+    >>> known = np.isfinite(b.low)  # not in the first shells: their cones hold too little
+    >>> bool((b.low <= r.fso.occupancy)[known].all() and (r.fso.occupancy <= b.high)[known].all())
     True
     """
     check_band(n, level)
@@ -365,7 +369,8 @@ def _summarised(
     total = areas @ measured
     pass_share = np.einsum("a,san->sn", areas, (true[:, :, None] + noise >= level_z) & measured.T[:, :, None])
     replicate = np.divide(pass_share, total[:, None], out=np.full(pass_share.shape, np.nan), where=total[:, None] > 0)
-    low, high, curves = _bounds(curve.occupancy, replicate, level)
+    enough = np.median(dfsc.n_eff * share, axis=0) >= THIN
+    low, high = _bounds(curve.occupancy, replicate, enough, level)
     tail = (1 - level) / 2
     edges = (tail, 1 - tail)
 
@@ -386,9 +391,9 @@ def _summarised(
         low=low,
         high=high,
         noise_free=ideal,
-        onset=_interval(frequency, curves, ONSET, edges),
-        middle=_interval(frequency, curves, 0.5, edges),
-        end=_interval(frequency, curves, END, edges),
+        onset=_interval(curve, low, high, ONSET),
+        middle=_interval(curve, low, high, 0.5),
+        end=_interval(curve, low, high, END),
         resolution=1 / crossing,
         resolution_low=1 / bounds[0],
         resolution_high=1 / bounds[1],
@@ -400,15 +405,15 @@ def _summarised(
     )
 
 
-def _bounds(occupancy: Floats, replicate: Floats, level: float) -> tuple[Floats, Floats, Floats]:
-    """Band of FSO, and the replicates moved so that their mean is the measured curve (n, S)."""
+def _bounds(occupancy: Floats, replicate: Floats, enough: NDArray[np.bool_], level: float) -> tuple[Floats, Floats]:
+    """Band of FSO: the replicates moved so that their mean is the measured curve; NaN in thin shells."""
     angle = np.arcsin(np.sqrt(np.clip(replicate, 0, 1)))  # nearly the same variance at any FSO
     centre = np.arcsin(np.sqrt(np.clip(replicate.mean(axis=1), 0, 1)))
     moved = np.arcsin(np.sqrt(np.clip(occupancy, 0, 1)))[:, None] + angle - centre[:, None]
-    curves = np.sin(np.clip(moved, 0, np.pi / 2)) ** 2
     tail = (1 - level) / 2
-    low, high = np.quantile(curves, (tail, 1 - tail), axis=1)
-    return np.minimum(low, occupancy), np.maximum(high, occupancy), curves.T
+    low, high = np.quantile(np.sin(np.clip(moved, 0, np.pi / 2)) ** 2, (tail, 1 - tail), axis=1)
+    low, high = np.minimum(low, occupancy), np.maximum(high, occupancy)
+    return np.where(enough, low, np.nan), np.where(enough, high, np.nan)
 
 
 def _quantiles(values: Floats, edges: tuple[float, float]) -> Floats:
@@ -417,6 +422,23 @@ def _quantiles(values: Floats, edges: tuple[float, float]) -> Floats:
     return np.where(np.isfinite(result), result, np.nan)
 
 
-def _interval(frequency: Floats, curves: Floats, level: float, edges: tuple[float, float]) -> tuple[float, float]:
-    bounds = 1 / _quantiles(first_crossings(frequency, curves, level)[0], edges)
-    return float(bounds[0]), float(bounds[1])
+def _interval(curve: FSO, low: Floats, high: Floats, level: float) -> tuple[float, float]:
+    """Where the band around the first crossing of a level holds that level, in Å.
+
+    The band holds the mean curve at its crossing as often as anywhere else; the first crossing
+    of a noisy curve lies before that of its mean, and quantiles of crossings are biased alike.
+    """
+    frequency, occupancy = curve.frequency, np.where(np.isfinite(low), curve.occupancy, np.nan)
+    risen = np.flatnonzero(occupancy >= ONSET)  # as the transition zone does
+    start = int(risen[0]) + 1 if risen.size else 1
+    crossing = first_crossings(frequency, occupancy[None], level, start=start)[0][0]
+    if not np.isfinite(crossing):
+        return float("nan"), float("nan")
+    above = np.flatnonzero((frequency <= crossing) & (low >= level))
+    begin = first_crossings(frequency, low[None], level, start=int(above[-1]) + 1)[0][0] if above.size else np.nan
+    below = np.flatnonzero((frequency >= crossing) & (high < level))
+    stop = np.nan
+    if below.size:
+        before = int(np.flatnonzero((frequency <= crossing) & (high >= level))[-1])
+        stop = first_crossings(frequency, high[None], level, start=before + 1)[0][0]
+    return float(1 / begin), float(1 / stop)
