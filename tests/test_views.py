@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import html
 import io
 import weakref
 from collections.abc import Callable, Iterator
@@ -20,6 +21,7 @@ from cryoaniso_nb.errors import MapError, ResultError, SettingsError
 from cryoaniso_nb.headline import worst_axis
 from cryoaniso_nb.masks import sphere_mask
 from cryoaniso_nb.measures.spheremap import positions_of
+from cryoaniso_nb.measures.tilt import tilt_advice
 from cryoaniso_nb.widgets import (
     DistributionView,
     FanView,
@@ -349,6 +351,52 @@ def test_a_wrong_symmetry_is_told_and_nothing_is_lost(explorer: Any) -> None:
     assert explorer.result() is before
 
 
+# --- poses and tilt ---------------------------------------------------------------------------
+
+
+def top_views(path: Any) -> Any:
+    """A star file of 400 views within 25 degrees of z."""
+    rng = np.random.default_rng(5)
+    rows = zip(rng.uniform(-180, 180, 400), rng.uniform(0, 25, 400), rng.uniform(-180, 180, 400), strict=True)
+    names = "".join(f"_rlnAngle{name} #{i}\n" for i, name in enumerate(("Rot", "Tilt", "Psi"), 1))
+    body = "\n".join(f"{a:.3f} {b:.3f} {c:.3f}" for a, b, c in rows)
+    path.write_text(f"data_particles\n\nloop_\n{names}{body}\n")
+    return path
+
+
+def test_poses_show_views_sampling_and_advice(explorer: Any, tmp_path: Any) -> None:
+    pytest.importorskip("starfile")
+    explorer.tabs.selected_index = 4
+    view = explorer.poses
+    view.path.value = str(top_views(tmp_path / "top.star"))
+    view.go.click()
+    assert explorer.session.state.error == ""
+    poses = ca.read_poses(tmp_path / "top.star")
+    result = explorer.result()
+    advice = tilt_advice(poses, result.dfsc, threshold=0.143, cone_half_angle=17.0)
+    np.testing.assert_array_equal(view.star.y, advice.scf_star)
+    np.testing.assert_array_equal(view.worst.x, advice.tilts)
+    assert advice.advice.split(";")[0].split("<")[0] in html.unescape(view.words.value)
+    assert "N = 400, R = 50, C1" in view.words.value
+    picture = np.asarray(Image.open(io.BytesIO(view.picture.png)).convert("RGBA")).astype(int)
+    pole, rim = picture[48, 48, :3], picture[48, 90, :3]
+    assert pole.sum() > rim.sum() + 200, "top views: bright at the pole, dark at the rim"
+    assert len(view.plots.children) == (3 if advice.has_maps else 2)
+    before = view.picture.png
+    view.projection.value = "equal-area"
+    assert view.picture.png != before
+
+
+def test_a_missing_poses_file_is_told_in_a_sentence(explorer: Any, tmp_path: Any) -> None:
+    view = explorer.poses
+    view.go.click()
+    assert "no poses file yet" in explorer.run_bar.error.value
+    view.path.value = str(tmp_path / "none.star")
+    view.go.click()
+    assert "none.star" in explorer.run_bar.error.value
+    assert view.advice is None
+
+
 # --- slices, summary, export, code -------------------------------------------------------------
 
 
@@ -386,12 +434,14 @@ def test_summary_is_the_command_lines_table(session: LiveSession, small_result: 
 
 def test_exports_are_written_and_never_overwrite(explorer: Any, tmp_path: Any) -> None:
     explorer.export.folder.value = str(tmp_path)
-    for kind in ("png", "svg", "tables", "result", "result"):
+    for kind in ("png", "svg", "tables", "report", "result", "result"):
         explorer.export.buttons[kind].click()
         assert "Wrote" in explorer.export.message.value, explorer.export.message.value
     assert {path.name for path in tmp_path.iterdir()} == {
-        "anisotropy.png", "anisotropy.svg", "anisotropy", "anisotropy.npz", "anisotropy-2.npz",
+        "anisotropy.png", "anisotropy.svg", "anisotropy", "anisotropy.html", "anisotropy.npz",
+        "anisotropy-2.npz",
     }  # fmt: skip
+    assert "<html" in (tmp_path / "anisotropy.html").read_text(encoding="utf-8")
     assert ca.load_result(tmp_path / "anisotropy.npz").settings.n_axes == 321
     explorer.export.folder.value = str(tmp_path / "missing")
     explorer.export.buttons["png"].click()

@@ -7,6 +7,7 @@ from .curves import FSOView
 from .distribution import DistributionView
 from .explorer import Explorer, explore
 from .fan import FanView
+from .poses import PosesView
 from .slices import MapSlicesView, ThreeDFSCView
 from .sphere import SphereView
 from .statistics import StatisticsView
@@ -19,6 +20,7 @@ __all__ = [
     "FanView",
     "LiveSession",
     "MapSlicesView",
+    "PosesView",
     "SphereView",
     "StatisticsView",
     "SummaryView",

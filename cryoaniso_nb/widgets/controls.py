@@ -245,6 +245,7 @@ class ExportPanel(ipywidgets.VBox):  # type: ignore[misc]
                 ("png", "Figure PNG", "The figure with the present settings, 300 dpi"),
                 ("svg", "Figure SVG", "The same as vectors"),
                 ("tables", "CSV and JSON", "A new folder with curves, directions and summary"),
+                ("report", "Report", "One HTML page: figures, tables, warnings, settings, how to read it"),
                 ("result", "Result file", "result.npz, to load again with ca.load_result"),
             )
         }
@@ -274,7 +275,7 @@ class ExportPanel(ipywidgets.VBox):  # type: ignore[misc]
         Parameters
         ----------
         kind : str
-            'png', 'svg', 'tables' or 'result'.
+            'png', 'svg', 'tables', 'report' or 'result'.
         """
         result, folder, bingham = (
             self.session.state.result,
@@ -285,10 +286,11 @@ class ExportPanel(ipywidgets.VBox):  # type: ignore[misc]
             self._say("There is nothing to write yet.")
             return
         self._say("Writing …")
+        maps = self._source().maps if kind == "report" else None
 
         def write() -> tuple[bool, str]:
             try:
-                return True, str(write_file(result, folder, kind, bingham))
+                return True, str(write_file(result, folder, kind, bingham, maps))
             except CryoAnisoError as error:
                 return False, str(error)
             except Exception as error:
@@ -313,7 +315,7 @@ class ExportPanel(ipywidgets.VBox):  # type: ignore[misc]
             _quiet(self.code, value=code(self._source(), result, self.session.state.bingham))
 
 
-def write_file(result: Any, folder: Path, kind: str, bingham: str) -> Path:
+def write_file(result: Any, folder: Path, kind: str, bingham: str, maps: Any = None) -> Path:
     """Write one kind of file under a name that is still free.
 
     Parameters
@@ -323,9 +325,11 @@ def write_file(result: Any, folder: Path, kind: str, bingham: str) -> Path:
     folder : Path
         An existing folder.
     kind : str
-        'png', 'svg', 'tables' or 'result'.
+        'png', 'svg', 'tables', 'report' or 'result'.
     bingham : str
         The Bingham curve of the figure.
+    maps : HalfMaps, optional
+        Adds slices of the map to a report.
 
     Returns
     -------
@@ -339,12 +343,17 @@ def write_file(result: Any, folder: Path, kind: str, bingham: str) -> Path:
     """
     if not folder.is_dir():
         raise OutputError(f"There is no folder {folder}; make it, or choose another one.")
-    name = {"png": "anisotropy.png", "svg": "anisotropy.svg", "tables": "anisotropy", "result": "anisotropy.npz"}[kind]
+    ending = {"png": ".png", "svg": ".svg", "tables": "", "report": ".html", "result": ".npz"}[kind]
+    name = f"anisotropy{ending}"
     path, number = folder / name, 2
     while path.exists():
         path, number = folder / f"{Path(name).stem}-{number}{Path(name).suffix}", number + 1
     if kind == "result":
         return Path(result.save(path))
+    if kind == "report":
+        from ..report import write_report
+
+        return write_report(result, path, maps=maps, overwrite=False)
     if kind == "tables":
         from ..export import write_analysis
 

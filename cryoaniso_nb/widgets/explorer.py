@@ -21,6 +21,7 @@ from .controls import ComparePanel, ConeControls, ExportPanel, FilePanel, RunBar
 from .curves import FSOView
 from .distribution import DistributionView
 from .fan import FanView
+from .poses import PosesView
 from .slices import MapSlicesView, ThreeDFSCView
 from .sources import Source, code, source_of
 from .sphere import SphereView
@@ -29,7 +30,7 @@ from .summary_view import SummaryView
 
 __all__ = ["Explorer", "explore"]
 
-TABS = ("Directions", "Statistics", "3DFSC", "Map slices", "Summary", "Compare, export")
+TABS = ("Directions", "Statistics", "3DFSC", "Map slices", "Poses, tilt", "Summary", "Compare, export")
 
 # Explorers of the cell that made them, by cell: running it again closes the old ones.
 _of_cell: dict[str, tuple[str, list[weakref.ref[Explorer]]]] = {}
@@ -61,6 +62,7 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         self.threedfsc = _hidden(ThreeDFSCView, session)
         self.slices = _hidden(MapSlicesView, session, lambda: self.source.maps)
         self.statistics = StatisticsView(session, lambda: self.source.maps, asked=self._remember_symmetry, active=False)
+        self.poses = _hidden(PosesView, session)
         self.summary = _hidden(SummaryView, session)
         self.export = ExportPanel(session, lambda: self.source)
         self.compare_panel = ComparePanel(session)
@@ -71,7 +73,7 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         directions = ipywidgets.HBox([self.fan, self.distribution], layout={"width": "100%"})
         tools = ipywidgets.VBox([self.compare_panel, self.export])
         # A pane is filled when it is first shown: figures drawn out of sight log errors in the console.
-        self._panes = [directions, self.statistics, self.threedfsc, self.slices, self.summary, tools]
+        self._panes = [directions, self.statistics, self.threedfsc, self.slices, self.poses, self.summary, tools]
         self.tabs = ipywidgets.Tab([ipywidgets.VBox([pane] if i == 0 else []) for i, pane in enumerate(self._panes)])
         self.tabs.layout.width = "calc(100% - 4px)"
         self.tabs.titles = TABS
@@ -188,7 +190,7 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         holder = self.tabs.children[chosen]
         if not holder.children:
             holder.children = [self._panes[chosen]]
-        views = {1: self.statistics, 2: self.threedfsc, 3: self.slices, 4: self.summary}
+        views = {1: self.statistics, 2: self.threedfsc, 3: self.slices, 4: self.poses, 5: self.summary}
         for index, view in views.items():
             view.active = chosen == index
         for view in (self.fan, self.distribution):

@@ -11,12 +11,13 @@ import ipywidgets
 import numpy as np
 from numpy.typing import NDArray
 
-from ..directions import angles, unit_vectors
+from ..directions import angles
 from ..headline import worst_axis
 from ..measures.resolution import resolution_statistics
 from ..measures.spheremap import directions_at, positions_of, sphere_raster
 from ..plot_sphere import COLOURS, resolution_limits
 from . import colours
+from ._disc import REACH, Frame, round_ratio
 from ._view import TICKS, Picture, View, figure, lines, put, round_ticks, set_ticks
 
 __all__ = ["SphereView", "nearest_axis"]
@@ -28,7 +29,6 @@ PROJECTIONS = [("polar (zenith)", "polar"), ("equal area", "equal-area")]
 QUANTITIES = [("directional resolution", "resolution"), ("dFSC at the cursor", "dfsc")]
 FIGURE_HEIGHT = 320  # pixels
 FIGURE_HEIGHT_BESIDE = 258  # what is left of it where two spheres share the width
-REACH = 1.16  # of the plot, in disc radii: room for the azimuth's numbers
 
 
 def nearest_axis(axes: Floats, direction: Any) -> int:
@@ -82,29 +82,7 @@ class SphereView(View):
         self.picture.mark.on_element_click(self._clicked)
         self.bar = Picture({"x": x, "y": self.colour}, (REACH + 0.2, REACH + 0.34), (0.0, 1.0), pixelated=False)
         self.bar.show(colours.scale_png(COLOURS))
-        self.rings = lines(flat, colours.LINE, stroke_width=1, opacities=[0.8])
-        self.ring_labels = bqplot.Label(
-            x=np.zeros(1),
-            y=np.zeros(1),
-            text=[""],
-            scales=flat,
-            colors=["#ffffff"],
-            default_size=11,
-            align="middle",
-            font_weight="normal",
-        )
-        self.ring_labels.y_offset = -4
-        turn = np.deg2rad(np.arange(0, 360, 45))
-        azimuths = bqplot.Label(
-            x=1.09 * np.cos(turn),
-            y=1.09 * np.sin(turn) - 0.035,
-            text=[f"{a}°" for a in range(0, 360, 45)],
-            scales=flat,
-            colors=[colours.LINE],
-            default_size=11,
-            align="middle",
-            font_weight="normal",
-        )
+        self.frame = Frame(flat)
         self.passing = self._points(flat, "circle", ["#ffffff"], 9)
         self.cone = lines(flat, colours.SELECTED, stroke_width=2)
         self.best = self._points(flat, "circle", ["#202020"], 110, fill=False, stroke="#202020", stroke_width=2.5)
@@ -124,9 +102,7 @@ class SphereView(View):
         marks = [
             self.picture.mark,
             self.bar.mark,
-            self.rings,
-            self.ring_labels,
-            azimuths,
+            *self.frame.marks,
             self.passing,
             self.cone,
             self.best,
@@ -146,7 +122,6 @@ class SphereView(View):
         for choice in (self.projection, self.quantity):
             choice.observe(lambda change: self.session.post(self._redraw), names="value")
         self.readout = ipywidgets.HTML()
-        self._axes_drawn = ""
         parts = (
             []
             if self._beside is not None
@@ -168,7 +143,7 @@ class SphereView(View):
     def keep_round(self) -> None:
         """Set the figure's shape so that the disc is round: its margins are as wide in any size."""
         height = FIGURE_HEIGHT if self.state.other is None else FIGURE_HEIGHT_BESIDE
-        ratio = ((2 * REACH + 0.34) / (2 * REACH) * (height - 16) + 56) / height
+        ratio = round_ratio(height)
         with self.figure.hold_sync():  # one of them has to move first: both together are always in order
             self.figure.max_aspect_ratio, self.figure.min_aspect_ratio = (
                 max(ratio, self.figure.min_aspect_ratio),
@@ -206,7 +181,7 @@ class SphereView(View):
         if shown is None:
             return
         self.keep_round()
-        self._draw_frame()
+        self.frame.draw(self.projection.value)
         self._draw_values(result, shown)
         self._draw_direction(shown)
 
@@ -315,19 +290,6 @@ class SphereView(View):
             put(mark, np.array([-9.0]), np.array([-9.0]))
         else:
             put(mark, *positions_of(axes, self.projection.value))
-
-    def _draw_frame(self) -> None:
-        if self._axes_drawn == self.projection.value:
-            return
-        self._axes_drawn = self.projection.value
-        zeniths = np.array([30.0, 60.0, 90.0])
-        radius = positions_of(unit_vectors(zeniths, 0.0), self.projection.value)[0]
-        turn = np.linspace(0, 2 * np.pi, 91)
-        put(self.rings, radius[:, None] * np.cos(turn), radius[:, None] * np.sin(turn))
-        with self.ring_labels.hold_sync():
-            angle = np.deg2rad(67.5)
-            self.ring_labels.x, self.ring_labels.y = radius[:2] * np.cos(angle), radius[:2] * np.sin(angle)
-            self.ring_labels.text = ["30°", "60°"]
 
     def _draw_direction(self, shown: Any) -> None:
         direction = self.state.direction

@@ -217,10 +217,10 @@ def _doubtful_words(result: AnalysisResult, doubtful: Any) -> str:
     worst = doubtful[np.argsort(-resolution[doubtful])][:LISTED]
     places = zip(*angles(result.dfsc.axes[worst]), resolution[worst], strict=True)
     named = ", ".join(f"zenith {zenith:.0f}° azimuth {azimuth:.0f}° ({at:.2f} Å)" for zenith, azimuth, at in places)
-    more = ", …" if doubtful.size > LISTED else ""
+    end = ", …" if doubtful.size > LISTED else "."
     share = 100 * float(result.dfsc.areas[doubtful].sum())
     many = f"{doubtful.size} directions ({share:.1f} % of the sphere)"
-    return f"Noise alone may have set the resolution of {many}, dots on the sphere: {named}{more}."
+    return f"Noise alone may have set the resolution of {many}, dots on the sphere: {named}{end}"
 
 
 def _mask_words(result: AnalysisResult) -> list[str]:

@@ -54,7 +54,10 @@ SMALL_LETTERS = """() => [...document.querySelectorAll('text, span, label, butto
   .filter(t => parseFloat(getComputedStyle(t).fontSize) < 11)
   .map(t => t.textContent)"""
 BUSY = """() => ![...document.querySelectorAll('.cryoaniso-explorer')]
-  .some(e => /Computing|Filtering/.test(e.textContent))"""
+  .some(e => /Computing|Filtering|Reading …|Predicting/.test(e.textContent))"""
+STAR = "data_particles\n\nloop_\n_rlnAngleRot #1\n_rlnAngleTilt #2\n_rlnAnglePsi #3\n" + "".join(
+    f"{137.5 * i % 360:.2f} {30 * (i / 400) ** 0.5:.2f} {77.7 * i % 360:.2f}\n" for i in range(400)
+)
 FSO_BLUE = "rgb(47, 134, 210)"
 
 
@@ -160,10 +163,27 @@ def test_explore_from_run_to_both_themes(page: Any, notebook: Callable[[list[str
         lambda v: v[0] == v[1],
     )
 
+    # statistics, and poses
+    tabs = page.locator(".cryoaniso-explorer .lm-TabBar-tab")
+    tabs.nth(1).click()
+    book.run("explorer.statistics.n.value = 39")
+    for button in ("calibrate", "band"):
+        page.locator(f".cryoaniso-{button}").click()
+        carried = "calibration" if button == "calibrate" else "band"
+        wait_value(page, book, f"explorer.session.state.result.{carried} is not None", bool)
+        book.wait_status("done")
+    page.wait_for_function("() => document.body.textContent.includes('Whole map: p =')")
+    (book.path.parent / "views.star").write_text(STAR)
+    tabs.nth(4).click()
+    page.locator(".cryoaniso-explorer input[placeholder^='run_data']").fill("views.star")
+    page.keyboard.press("Tab")
+    page.locator(".cryoaniso-poses").click()
+    wait_value(page, book, "explorer.poses.advice is not None or explorer.session.state.error != ''", bool)
+
     # every pane, in both themes
     for theme, name in (("JupyterLab Light", "light"), ("JupyterLab Dark", "dark")):
         book.theme(theme)
-        for pane in range(5):
+        for pane in range(7):
             page.locator(".cryoaniso-explorer .lm-TabBar-tab").nth(pane).click()
             page.wait_for_function(BUSY)
             book.shot(f"explorer-{name}-{pane}")
