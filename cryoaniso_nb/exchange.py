@@ -20,6 +20,7 @@ from .headline import Analysed, axis_words, headline, worst_axis
 from .measures.resolution import resolution_statistics
 from .results import ResolutionFlag
 from .summary import json_ready, summary_dict
+from .writing import reason
 from .xarrays import to_xarray
 
 __all__ = ["FORMATS", "chimerax_files", "emdb_xml", "export_files", "fsc_xml", "write_export", "xmipp_xmd"]
@@ -226,11 +227,16 @@ def _csv(names: Mapping[str, Any]) -> str:
     return text.getvalue()
 
 
+def _curves(data: Any) -> dict[str, list[Any]]:
+    """What the dataset holds a shell."""
+    curves = {str(n): data[n].values.tolist() for n in ("shell", "frequency", "resolution")}
+    return curves | {str(n): v.values.tolist() for n, v in data.data_vars.items() if v.dims == ("shell",)}
+
+
 def _csv_files(r: Analysed) -> dict[str, str]:
     """Curves a shell, values a direction, and dFSC with one column a shell."""
     data = to_xarray(r)
-    curves = {str(n): data[n].values.tolist() for n in ("shell", "frequency", "resolution")}
-    curves |= {str(n): v.values.tolist() for n, v in data.data_vars.items() if v.dims == ("shell",)}
+    curves = _curves(data)
     d = r.directional_resolution
     flags = [ResolutionFlag(int(flag)).label for flag in d.flag]
     angles = {"zenith": d.zenith.tolist(), "azimuth": d.azimuth.tolist()}
@@ -245,8 +251,7 @@ def _csv_files(r: Analysed) -> dict[str, str]:
 
 def _json(r: Analysed) -> str:
     data = to_xarray(r)
-    curves = {str(n): data[n].values.tolist() for n in ("shell", "frequency", "resolution")}
-    curves |= {str(n): v.values.tolist() for n, v in data.data_vars.items() if v.dims == ("shell",)}
+    curves = _curves(data)
     axes = {str(n): data[n].values.tolist() for n in ("zenith", "azimuth", "area", "directional_resolution")}
     axes["flag"] = [ResolutionFlag(int(flag)).label for flag in r.directional_resolution.flag]
     units = {str(n): str(v.attrs["units"]) for n, v in data.variables.items() if "units" in v.attrs}
@@ -359,6 +364,5 @@ def write_export(
             for name in files:
                 os.replace(Path(part) / name, target / name)
     except OSError as error:
-        reason = error.strerror or error
-        raise OutputError(f"Can't write to {target}: {reason}; choose a folder you can write to.") from error
+        raise OutputError(f"Can't write to {target}: {reason(error)}; choose a folder you can write to.") from error
     return tuple(target / name for name in files)

@@ -8,7 +8,6 @@ import json
 import math
 import os
 import platform
-import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from .errors import OutputError
 from .results import ResolutionFlag
 from .summary import json_ready
+from .writing import reason
 
 if TYPE_CHECKING:
     from .analysis import AnalysisResult
@@ -172,15 +172,11 @@ def _versions() -> dict[str, str]:
 
 
 def _draw(result: AnalysisResult, folder: Path) -> None:
-    import matplotlib
+    from .plots import figure, save_figure
 
-    from .plots import figure
-
-    # The same result gives the same bytes: no date, and fixed names inside the SVG
-    with matplotlib.rc_context({"svg.hashsalt": "cryoaniso_nb"}):
-        drawn = figure(result)
-        drawn.savefig(folder / "figure.png", dpi=150)
-        drawn.savefig(folder / "figure.svg", metadata={"Date": None})
+    drawn = figure(result)
+    save_figure(drawn, folder / "figure.png", dpi=150)
+    save_figure(drawn, folder / "figure.svg")
 
 
 # --- all or nothing ----------------------------------------------------------------------
@@ -267,41 +263,31 @@ def output_folder(out: str | os.PathLike[str], *, overwrite: bool = False) -> It
             for folder in reversed(missing):
                 folder.mkdir()
                 made.append(folder)
-            part = Path(tempfile.mkdtemp(dir=target.absolute().parent, prefix=f".{target.name}.", suffix=".part"))
-            try:
+            with tempfile.TemporaryDirectory(
+                dir=target.absolute().parent, prefix=f".{target.name}.", ignore_cleanup_errors=True
+            ) as beside:
+                part = Path(beside) / f"{target.name}.part"
+                part.mkdir()
                 yield part
-                part.chmod(0o777 & ~_umask())
                 _swap(part, target)
-            except BaseException:
-                shutil.rmtree(part, ignore_errors=True)
-                raise
         except BaseException:
             for folder in reversed(made):
                 with contextlib.suppress(OSError):
                     folder.rmdir()
             raise
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise OutputError(f"Can't write {target}: {reason}; choose a folder you can write to.") from error
+        raise OutputError(f"Can't write {target}: {reason(error)}; choose a folder you can write to.") from error
 
 
 def _swap(part: Path, target: Path) -> None:
-    """Give `part` the name of `target`; what was there goes last."""
+    """Give `part` the name of `target`; what was there goes with the temporary folder."""
     if not target.exists():
         part.rename(target)
         return
-    old = Path(tempfile.mkdtemp(dir=part.parent, prefix=f".{target.name}.", suffix=".old"))
-    target.rename(old / target.name)
+    old = part.with_suffix(".old")
+    target.rename(old)
     try:
         part.rename(target)
     except BaseException:
-        (old / target.name).rename(target)
-        old.rmdir()
+        old.rename(target)
         raise
-    shutil.rmtree(old, ignore_errors=True)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -9,7 +9,6 @@ from __future__ import annotations
 import bz2
 import gzip
 import os
-import tempfile
 import warnings
 import zlib
 from collections.abc import Sequence
@@ -23,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import MapError, OutputError
+from .writing import reason, written_whole
 
 __all__ = ["SAME", "Header", "MapData", "Volume", "box_text", "checked_size", "read_map", "reason", "write_map"]
 
@@ -155,27 +155,14 @@ def write_map(
     if target.exists() and not overwrite:
         raise OutputError(f"{target} exists already; allow overwriting or choose another name.")
     compression = {".gz": "gzip", ".bz2": "bzip2"}.get(target.suffix)
-    try:
-        handle, part = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
-        os.close(handle)
-        try:
-            with mrcfile.new(part, compression=compression, overwrite=True) as mrc:
-                mrc.set_data(volume)
-                mrc.voxel_size = float(voxel_size)
-                mrc.nstart = like.start if like is not None else (0, 0, 0)
-                mrc.header.origin = tuple(like.origin if like is not None else origin)
-                mrc.header.label, mrc.header.nlabl = "", 0  # no time of writing: same input, same bytes
-                for label in labels:
-                    mrc.add_label(label.encode("ascii", "replace").decode()[:80])
-            mask = os.umask(0)
-            os.umask(mask)
-            os.chmod(part, 0o666 & ~mask)
-            os.replace(part, target)
-        except BaseException:
-            Path(part).unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise OutputError(f"Can't write {target}: {reason(error)}; choose a folder you can write to.") from error
+    with written_whole(target) as part, mrcfile.new(part, compression=compression, overwrite=True) as mrc:
+        mrc.set_data(volume)
+        mrc.voxel_size = float(voxel_size)
+        mrc.nstart = like.start if like is not None else (0, 0, 0)
+        mrc.header.origin = tuple(like.origin if like is not None else origin)
+        mrc.header.label, mrc.header.nlabl = "", 0  # no time of writing: same input, same bytes
+        for label in labels:
+            mrc.add_label(label.encode("ascii", "replace").decode()[:80])
     return target
 
 
@@ -407,27 +394,6 @@ def box_text(data: Volume) -> str:
     '4 x 3 x 2'
     """
     return " x ".join(str(n) for n in reversed(data.shape))
-
-
-def reason(error: OSError) -> str:
-    """Why the system refused, as part of a sentence.
-
-    Parameters
-    ----------
-    error : OSError
-        What was raised.
-
-    Returns
-    -------
-    str
-        Like 'permission denied'.
-
-    Examples
-    --------
-    >>> reason(OSError(13, "Permission denied"))
-    'permission denied'
-    """
-    return (error.strerror or str(error) or type(error).__name__).lower()
 
 
 def checked_size(voxel_size: float) -> float:

@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import MapError
-from .mapfiles import SAME, Header, MapData, Volume, box_text, checked_size, read_map, reason, write_map
+from .mapfiles import SAME, Header, MapData, Volume, box_text, checked_size, read_map, write_map
 from .results import InputFile, Truth
+from .writing import reason
 
 __all__ = ["HalfMaps", "MapData", "hash_inputs", "open_half_maps", "read_map", "write_map"]
 

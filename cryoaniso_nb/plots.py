@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from .headline import Analysed
 from .measures.threedfsc import central_slices
 from .plot_curves import GREY, ORANGE, SERIES, STYLE, angstrom_axis, dfsc_fan, distribution, fso_plot, overlay_fsc
 from .plot_sphere import resolution_limits, sphere_plot
+from .writing import written_whole
 
 __all__ = [
     "comparison",
@@ -307,7 +307,7 @@ def _overlay(results: Sequence[Analysed], labels: Sequence[str], ax: Axes) -> No
     ax.legend(loc="upper right", frameon=True, framealpha=0.85, edgecolor="none", ncols=1 if len(results) < 4 else 2)
 
 
-def save_figure(drawn: Figure | Analysed, path: str | os.PathLike[str]) -> Path:
+def save_figure(drawn: Figure | Analysed, path: str | os.PathLike[str], *, dpi: float = 200.0) -> Path:
     """Write a figure to PNG, SVG or PDF; the same result gives the same bytes.
 
     Parameters
@@ -316,6 +316,8 @@ def save_figure(drawn: Figure | Analysed, path: str | os.PathLike[str]) -> Path:
         A figure of this module, or an analysis, of which `figure` is drawn.
     path : path
         Ending in .png, .svg or .pdf; an existing file is replaced once the new one is whole.
+    dpi : float
+        Pixels an inch, in a PNG.
 
     Returns
     -------
@@ -344,13 +346,6 @@ def save_figure(drawn: Figure | Analysed, path: str | os.PathLike[str]) -> Path:
     if kind not in silent:
         raise OutputError(f"{target.name} ends in {kind or 'nothing'}, but a figure is written as .png, .svg or .pdf.")
     made = drawn if isinstance(drawn, Figure) else figure(drawn)
-    try:
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".figure-") as folder:
-            part = Path(folder) / f"figure{kind}"
-            with matplotlib.rc_context(STYLE):
-                made.savefig(part, metadata=silent[kind])
-            os.replace(part, target)
-    except OSError as error:
-        reason = error.strerror or error
-        raise OutputError(f"Can't write {target}: {reason}; choose a folder you can write to.") from error
+    with written_whole(target) as part, matplotlib.rc_context(STYLE):
+        made.savefig(part, format=kind[1:], metadata=silent[kind], dpi=dpi)
     return target

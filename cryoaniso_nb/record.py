@@ -8,7 +8,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-import tempfile
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,7 +19,8 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import OutputError, ResultError
+from .errors import ResultError
+from .writing import written_whole
 
 __all__ = ["FILE_FORMAT", "ResolutionFlag", "Result"]
 
@@ -103,20 +103,8 @@ class Result:
         header = {"format": FILE_FORMAT, "result": _pack(self, "", arrays)}
         encoded = np.frombuffer(json.dumps(header).encode(), dtype=np.uint8)
         target = Path(path)
-        try:
-            with tempfile.NamedTemporaryFile(dir=target.parent, suffix=".part", delete=False) as part:
-                try:
-                    np.savez(part, header=encoded, **arrays)  # type: ignore[arg-type]
-                    part.close()
-                    os.chmod(part.name, 0o666 & ~_umask())
-                    os.replace(part.name, target)
-                except BaseException:
-                    Path(part.name).unlink(missing_ok=True)
-                    raise
-        except OSError as error:
-            raise OutputError(
-                f"Can't write {target}: {error.strerror or error}; choose a folder you can write to."
-            ) from error
+        with written_whole(target) as part, part.open("wb") as stream:
+            np.savez(stream, header=encoded, **arrays)  # type: ignore[arg-type]
         return target
 
     @staticmethod
@@ -159,12 +147,6 @@ class Result:
         if not isinstance(result, Result):
             raise ResultError(f"{source} holds no result; analyze the maps again.")
         return result
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def _pack(value: Any, key: str, arrays: dict[str, NDArray[Any]]) -> Any:

@@ -7,7 +7,6 @@ import dataclasses
 import html
 import io
 import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +20,7 @@ from .plot_curves import STYLE
 from .plots import comparison, figure, fsc_overlay, overview, slices_plot, threedfsc_plot
 from .results import ResolutionFlag, Result
 from .summary import table_rows
+from .writing import written_whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -152,14 +152,8 @@ def write_report(
             f"Can't write {target}: there is no folder {target.parent}; choose a folder you can write to."
         )
     page = report_html(results, maps=maps, labels=labels, additions=additions, figures=figures, curves=curves)
-    try:
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".report-") as folder:
-            part = Path(folder) / "report.html"
-            part.write_text(page, encoding="utf-8")
-            os.replace(part, target)
-    except OSError as error:
-        reason = error.strerror or error
-        raise OutputError(f"Can't write {target}: {reason}; choose a folder you can write to.") from error
+    with written_whole(target) as part:
+        part.write_text(page, encoding="utf-8")
     return target
 
 
