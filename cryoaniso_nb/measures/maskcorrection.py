@@ -139,13 +139,18 @@ def randomise_phases(half: NDArray[Any], first_shell: int, seed: int) -> NDArray
     return np.asarray(scipy.fft.irfftn(spectrum, s=box, workers=-1, overwrite_x=True), dtype=np.float32)
 
 
-def check_mask(maps: Volumes) -> None:
-    """Refuse maps without a mask.
+def check_mask(maps: Volumes) -> NDArray[Any]:
+    """The mask of the maps; maps without one are refused.
 
     Parameters
     ----------
     maps : HalfMaps
         The maps to correct.
+
+    Returns
+    -------
+    ndarray, shape (z, y, x)
+        Their mask.
 
     Raises
     ------
@@ -162,6 +167,7 @@ def check_mask(maps: Volumes) -> None:
     """
     if maps.mask is None:
         raise SettingsError("The maps have no mask, so there is nothing to correct; open them with a mask.")
+    return maps.mask
 
 
 def mask_correction(
@@ -229,7 +235,7 @@ def mask_correction(
     >>> fix.corrected_from - fix.randomised_from
     2
     """
-    check_mask(maps)
+    mask = check_mask(maps)
     below = np.flatnonzero(global_fsc.fsc_unmasked < RANDOMISE_BELOW)
     first = int(below[0]) + 1 if below.size else 0
     empty = np.full(dfsc.values.shape, np.nan)
@@ -237,7 +243,9 @@ def mask_correction(
     if first:
         common: dict[str, Any] = {"scheduler": scheduler, "progress": progress, "cancel": cancel}
         halves = [randomise_phases(half, first, 2 * seed + i) for i, half in enumerate((maps.half1, maps.half2))]
-        random = SimpleNamespace(half1=halves[0], half2=halves[1], mask=maps.mask, voxel_size=maps.voxel_size)
+        for half in halves:  # masked here, not in `accumulate`, which would transform the unmasked halves too
+            half *= mask
+        random = SimpleNamespace(half1=halves[0], half2=halves[1], mask=None, voxel_size=maps.voxel_size)
         histogram = accumulate(random, nodes_per_face=nodes_per_face, **common)
         sums = cone_sums(histogram, dfsc.axes, settings.cone_half_angle, **common)
         whole = correlation(*histogram.shell_sums[:, 1:])
