@@ -21,10 +21,8 @@ from ..errors import SettingsError
 __all__ = [
     "PROJECTIONS",
     "directions_at",
-    "equal_area_raster",
     "pixel_directions",
     "pixel_positions",
-    "polar_raster",
     "positions_of",
     "sphere_raster",
 ]
@@ -215,64 +213,6 @@ def sphere_raster(
     picture = np.full(size * size, np.nan)
     picture[inside] = mean
     return picture.reshape(size, size)
-
-
-def polar_raster(values: NDArray[np.floating], axes: NDArray[np.floating], size: int, cone_half_angle: float) -> Floats:
-    """`sphere_raster` with zenith as the radius, as in the paper's Fig. 1.
-
-    Parameters
-    ----------
-    values : ndarray, shape (A,)
-        One value an axis, NaN for unmeasured.
-    axes : ndarray, shape (A, 3)
-        Unit vectors (x, y, z).
-    size : int
-        Pixels along a side.
-    cone_half_angle : float
-        Degrees.
-
-    Returns
-    -------
-    ndarray, shape (size, size)
-        NaN where nothing is known.
-
-    Examples
-    --------
-    >>> from cryoaniso_nb.directions import axes_for
-    >>> polar_raster(np.ones(81), axes_for(81), 20, 17.0).shape
-    (20, 20)
-    """
-    return sphere_raster(values, axes, size, cone_half_angle, "polar")
-
-
-def equal_area_raster(
-    values: NDArray[np.floating], axes: NDArray[np.floating], size: int, cone_half_angle: float
-) -> Floats:
-    """`sphere_raster` in Lambert's azimuthal equal-area projection.
-
-    Parameters
-    ----------
-    values : ndarray, shape (A,)
-        One value an axis, NaN for unmeasured.
-    axes : ndarray, shape (A, 3)
-        Unit vectors (x, y, z).
-    size : int
-        Pixels along a side.
-    cone_half_angle : float
-        Degrees.
-
-    Returns
-    -------
-    ndarray, shape (size, size)
-        NaN where nothing is known.
-
-    Examples
-    --------
-    >>> from cryoaniso_nb.directions import axes_for
-    >>> equal_area_raster(np.ones(81), axes_for(81), 20, 17.0).shape
-    (20, 20)
-    """
-    return sphere_raster(values, axes, size, cone_half_angle, "equal-area")
 
 
 def _check(projection: str) -> None:
