@@ -22,7 +22,6 @@ help: ## Say what can be made
 
 demo: $(VENV)/.stamp-run ## Simulate an anisotropic pair, analyse it; tables, figures and report go to OUT=demo
 	$(BIN)/cryoaniso demo --overwrite -o $(OUT)
-	$(BIN)/cryoaniso report $(OUT) -o $(OUT)/report.html --overwrite
 
 test: $(VENV)/.stamp-test ## Run all tests; PYTEST_ARGS="-k name" for some of them
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
