@@ -5,6 +5,7 @@ Partial sums add up in any order, so that a result doesn't depend on how a box i
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -75,11 +76,11 @@ class Plan:
 
     @classmethod
     def of(cls, box: Box, workers: int) -> Plan:
-        """Twice as many slabs as blocks; at least one block a worker."""
+        """As many slabs as blocks, at least one a worker: large arrays cost fewer page faults."""
         nz, ny, nx = box
         both = 2 * nz * ny * (nx // 2 + 1) * 8
         parts = workers * max(1, -(-both // (BLOCK_BYTES * workers)))
-        return cls(box, ranges(nz, 2 * parts), ranges(ny, parts))
+        return cls(box, ranges(nz, parts), ranges(ny, parts))
 
 
 def ranges(size: int, parts: int) -> tuple[tuple[int, int], ...]:
@@ -112,12 +113,17 @@ def _tiles(pieces: Sequence[Pair], start: int, box: Box) -> Iterator[tuple[slice
     _, y, x = coordinates(box)
     edge = (n_shells(box) + 0.5) ** 2
     height, width = pieces[0][0].shape[1:]
-    step = max(1, TILE_BYTES // (box[0] * width * pieces[0][0].itemsize))
+    step = min(height, max(1, TILE_BYTES // (box[0] * width * pieces[0][0].itemsize)))
+    # Allocated once: a tile's fresh memory would cost more than its transform.
+    buffers = np.empty((2, box[0] * step * width), dtype=pieces[0][0].dtype)
     for top in range(0, height, step):
         rows = slice(start + top, start + min(top + step, height))
         columns = slice(0, int(np.searchsorted(x**2, edge - (y[rows] ** 2).min(), side="right")))
+        shape = box[0], rows.stop - rows.start, columns.stop
         part = (slice(None), slice(top, top + step), columns)
-        tile = [np.concatenate([piece[half][part] for piece in pieces]) for half in (0, 1)]
+        tile = [buffer[: math.prod(shape)].reshape(shape) for buffer in buffers]
+        for half, out in enumerate(tile):
+            np.concatenate([piece[half][part] for piece in pieces], out=out)
         first, second = (scipy.fft.fft(t, axis=0, overwrite_x=True) for t in tile)
         yield rows, columns, first, second
 
@@ -317,7 +323,7 @@ def count_histogram(box: Box, voxel_size: float, nodes_per_face: int = 49) -> An
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)  # Dask names tasks by it: milliseconds for arrays
 class ConeBlock:
     """Cone sums of one block of axes, picklable for a cluster."""
 
