@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -96,6 +97,30 @@ def engine(table: Table, side: int, repeats: int) -> None:
     table.add_row(f"{side}^3: 3DFSC central slices", f"{slices:.3f} s", "", "")
 
 
+def slider(table: Table, side: int, repeats: int) -> None:
+    """A step of the explorer's cone and threshold sliders: other cones, drawn by every view in sight."""
+    explorer = ca.explore(ca.analyze(pair(side)))
+    try:
+        steps = {"cone_half_angle": (20.0, 21.0), "threshold": (0.2, 0.25), "axes": (321, 1281)}
+        for name, values in steps.items():
+
+            def step(value: float, name: str = name) -> None:
+                explorer.session.recut(**{name: value})
+                drawn = explorer.session.state.result
+                if getattr(drawn.settings, "n_axes" if name == "axes" else name) != value:
+                    raise SystemExit(f"the explorer did not draw {name} = {value}")
+
+            for value in values:
+                seconds = []
+                for _ in range(repeats):
+                    step(values[0] if value != values[0] else values[1])
+                    seconds.append(timed(partial(step, value)))
+                label = f"{name.replace('_', ' ')} to {value:g}"
+                table.add_row(f"{side}^3: explorer, {label}", f"{statistics.median(seconds):.3f} s", "", "0.15 s")
+    finally:
+        explorer.close()
+
+
 def statistics_rows(table: Table, side: int) -> None:
     """The statistics that are asked for besides."""
     result = ca.analyze(pair(side))
@@ -153,6 +178,7 @@ def main() -> None:
     )
     with console.status("measuring ..."):
         engine(table, options.side, options.repeats)
+        slider(table, options.side, options.repeats)
         processes(table, options.side, max(3, options.repeats // 2))
         if not options.quick:
             growth(table, (64, 128, 256, 512))

@@ -21,7 +21,7 @@ Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def _add_node(typingctx, nodes, place, weight, xy, xx, yy, count):  # type: ignore[no-untyped-def]
     """``nodes[place : place + 4] += weight * (xy, xx, yy, count)`` in one instruction of four numbers.
 
@@ -31,15 +31,15 @@ def _add_node(typingctx, nodes, place, weight, xy, xx, yy, count):  # type: igno
     def generate(context, builder, signature, values):  # type: ignore[no-untyped-def]
         four = ir.VectorType(ir.FloatType(), 4)
 
-        def pack(numbers):  # type: ignore[no-untyped-def]
-            packed = ir.Constant(four, ir.Undefined)
+        def pack(numbers: list[Any]) -> Any:
+            packed: Any = ir.Constant(four, ir.Undefined)
             for i, number in enumerate(numbers):
                 packed = builder.insert_element(packed, number, ir.Constant(ir.IntType(32), i))
             return packed
 
         flat = context.make_array(signature.args[0])(context, builder, values[0])
         address = builder.bitcast(builder.gep(flat.data, [values[1]]), four.as_pointer())
-        added = builder.fmul(pack([values[2]] * 4), pack(values[3:]), flags=("contract",))
+        added = builder.fmul(pack([values[2]] * 4), pack(list(values[3:])), flags=("contract",))
         before = builder.load(address, align=4)
         builder.store(builder.fadd(before, added, flags=("contract",)), address, align=4)
         return context.get_dummy_value()
