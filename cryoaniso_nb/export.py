@@ -183,7 +183,7 @@ def _draw(result: AnalysisResult, folder: Path) -> None:
 
 
 def check_output(out: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
-    """See before a long run that its folder can be written; changes nothing.
+    """See before a long run that its folder can be written; leaves nothing behind.
 
     Parameters
     ----------
@@ -220,8 +220,11 @@ def check_output(out: str | os.PathLike[str], *, overwrite: bool = False) -> Pat
         above = above.parent
     if not above.is_dir():
         raise OutputError(f"Can't write {target}: {above} is a file, not a folder; choose another folder.")
-    if not os.access(above, os.W_OK | os.X_OK):
-        raise OutputError(f"Can't write {target}: {above} allows no writing; choose a folder you can write to.")
+    try:
+        with tempfile.TemporaryDirectory(dir=above, prefix=f".{target.name}."):
+            pass  # tried, since permissions alone don't tell for root or a read-only system
+    except OSError as error:
+        raise OutputError(f"Can't write {target}: {reason(error)}; choose a folder you can write to.") from error
     return target
 
 

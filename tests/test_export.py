@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
 import os
 from pathlib import Path
@@ -186,9 +187,18 @@ def test_a_file_in_the_way_is_named(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_permission_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "access", lambda *_: False)  # root, who runs many a CI, may write anywhere
-    with pytest.raises(OutputError, match="allows no writing"):
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(os, "mkdir", refuse)  # root, who runs many a CI, may write anywhere
+    with pytest.raises(OutputError, match="out: permission denied; choose a folder"):
         check_output(tmp_path / "out")
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="needs a file system that takes no folders")
+def test_a_folder_that_takes_none_is_named_before_the_run() -> None:
+    with pytest.raises(OutputError, match="choose a folder you can write to"):
+        check_output("/proc/out")
 
 
 def test_the_folder_has_the_usual_permissions(tmp_path: Path) -> None:
