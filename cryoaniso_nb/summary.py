@@ -89,7 +89,7 @@ def summary_dict(r: Analysed) -> dict[str, Any]:
         "method": settings.method,
         "mask": settings.mask,
     }
-    data["inputs"] = [{"role": i.role, "name": i.name, "sha256": i.sha256} for i in r.inputs]
+    data["inputs"] = [{"role": i.role, "name": i.name, "sha256": i.sha256 or None} for i in r.inputs]
     data["version"] = settings.version
     data["warnings"] = list(r.warnings)
     return data
