@@ -8,6 +8,7 @@ CONSTRAINTS ?=
 OUT ?= demo
 PYTEST_ARGS ?=
 
+IPYKERNEL6 := ipykernel==6.31.0 nest-asyncio==1.6.0
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 PIN := $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS))
@@ -15,10 +16,10 @@ SOURCES := $(wildcard cryoaniso_nb benchmarks docs tests notebooks)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-oldest lint format lab bench screenshots pins binder-check clean
+.PHONY: help demo test test-oldest test-ipykernel6 lint format lab bench screenshots pins binder-check clean
 
 help: ## Say what can be made
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 demo: $(VENV)/.stamp-run ## Simulate an anisotropic pair, analyse it; tables, figures and report go to OUT=demo
 	$(BIN)/cryoaniso demo --overwrite -o $(OUT)
@@ -28,6 +29,10 @@ test: $(VENV)/.stamp-test ## Run all tests; PYTEST_ARGS="-k name" for some of th
 
 test-oldest: .venv-oldest/.stamp-oldest ## Run the tests without a browser on the oldest supported versions
 	.venv-oldest/bin/python -m pytest -m "not browser" $(PYTEST_ARGS)
+
+test-ipykernel6: $(VENV)/ipykernel6/.stamp ## Run the tests of the explorer in a kernel with ipykernel 6
+	CRYOANISO_KERNEL_PATH=$(abspath $(VENV))/ipykernel6 CRYOANISO_IPYKERNEL=6. \
+		$(BIN)/python -m pytest tests/test_kernel.py $(PYTEST_ARGS)
 
 lint: $(VENV)/.stamp-lint ## Check style, types, layers and docstrings
 	$(BIN)/ruff check .
@@ -71,6 +76,12 @@ $(VENV)/.stamp-lab: EXTRAS = [lab]
 $(VENV)/.stamp-%: pyproject.toml $(CONSTRAINTS) | $(BIN)/python
 	@echo "Installing cryoaniso_nb$(EXTRAS) into $(VENV) ..."
 	@$(PIP) $(PIN) --editable '.$(EXTRAS)'
+	@touch $@
+
+# Ipykernel 6 lies beside the newest one that is installed, and needs little else.
+$(VENV)/ipykernel6/.stamp: Makefile | $(VENV)/.stamp-test
+	@rm -rf $(@D)
+	@$(PIP) --no-deps --target $(@D) $(IPYKERNEL6)
 	@touch $@
 
 .venv-oldest/.stamp-oldest: pyproject.toml constraints-oldest.txt

@@ -6,6 +6,7 @@ Partial sums add up in any order, so that a result doesn't depend on how a box i
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 from . import kernels
 from .directions import cube_nodes
-from .errors import MapError
+from .errors import Cancelled, MapError
 from .fourier import Box, coordinates, first_dense_shell, hermitian_weights, low_lattice, n_shells
 from .results import AngularHistogram
 
@@ -43,6 +44,7 @@ __all__ = [
 
 Floats = NDArray[np.float64]
 Pair = tuple[NDArray[Any], NDArray[Any]]
+Stop = threading.Event | None  # looked at within a task
 
 BLOCK_BYTES = 256 * 2**20  # of transforms a task reduces: bounds the time until a stop is heard
 TILE_BYTES = 2**20  # of one tile within a task: stays in the processor's cache
@@ -89,10 +91,13 @@ def ranges(size: int, parts: int) -> tuple[tuple[int, int], ...]:
     return tuple(pairwise(edges))
 
 
-def transform_slab(first: NDArray[Any], second: NDArray[Any], mask: NDArray[Any] | None, dtype: Any) -> Pair:
+def transform_slab(
+    first: NDArray[Any], second: NDArray[Any], mask: NDArray[Any] | None, dtype: Any, stop: Stop = None
+) -> Pair:
     """Transform a z slab of both halves along y and x."""
     planes = []
     for half in (first, second):
+        Cancelled.if_set(stop)
         slab = np.asarray(half, dtype=dtype)
         if mask is not None:
             slab = slab * mask
@@ -105,7 +110,9 @@ def cut(slab: Pair, start: int, stop: int) -> Pair:
     return slab[0][:, start:stop], slab[1][:, start:stop]
 
 
-def _tiles(pieces: Sequence[Pair], start: int, box: Box) -> Iterator[tuple[slice, slice, NDArray[Any], NDArray[Any]]]:
+def _tiles(
+    pieces: Sequence[Pair], start: int, box: Box, stop: Stop
+) -> Iterator[tuple[slice, slice, NDArray[Any], NDArray[Any]]]:
     """Finish the transform along z, a cache-sized tile at a time: (rows, columns, X, Y).
 
     Columns whose coefficients all lie beyond the Nyquist shell, a fifth of them, are left out.
@@ -117,6 +124,7 @@ def _tiles(pieces: Sequence[Pair], start: int, box: Box) -> Iterator[tuple[slice
     # Allocated once: a tile's fresh memory would cost more than its transform.
     buffers = np.empty((2, box[0] * step * width), dtype=pieces[0][0].dtype)
     for top in range(0, height, step):
+        Cancelled.if_set(stop)
         rows = slice(start + top, start + min(top + step, height))
         columns = slice(0, int(np.searchsorted(x**2, edge - (y[rows] ** 2).min(), side="right")))
         shape = box[0], rows.stop - rows.start, columns.stop
@@ -145,7 +153,7 @@ def _lattice(box: Box) -> tuple[NDArray[np.float32], ...]:
     return z, y, x, (hermitian_weights(box) / 2).astype(np.float32)
 
 
-def reduce_block(pieces: Sequence[Pair], start: int, box: Box, side: int) -> Partial:
+def reduce_block(pieces: Sequence[Pair], start: int, box: Box, stop: Stop, side: int) -> Partial:
     """Histogram of the rows from `start` on."""
     z, y, x, multiplicity = _lattice(box)
     first_shell, last = first_dense_shell(box), n_shells(box)
@@ -156,7 +164,7 @@ def reduce_block(pieces: Sequence[Pair], start: int, box: Box, side: int) -> Par
     iz, iy, ix = lattice.index
     order = np.argsort(iy, kind="stable")
     sorted_rows = iy[order]
-    for rows, columns, first, second in _tiles(pieces, start, box):
+    for rows, columns, first, second in _tiles(pieces, start, box, stop):
         kernels.spread(first, second, z, y[rows], x[columns], multiplicity[columns], first_shell, last, side, nodes)
         inside = order[slice(*np.searchsorted(sorted_rows, (rows.start, rows.stop)))]
         if inside.size:
@@ -173,17 +181,17 @@ def _products(first: NDArray[Any], second: NDArray[Any]) -> Floats:
         return np.stack([(a.conj() * b).real, (a.conj() * a).real, (b.conj() * b).real])
 
 
-def reduce_shells(pieces: Sequence[Pair], start: int, box: Box) -> Floats:
+def reduce_shells(pieces: Sequence[Pair], start: int, box: Box, stop: Stop) -> Floats:
     """Sums over whole shells of the rows from `start` on."""
     z, y, x, multiplicity = _lattice(box)
     sums = np.zeros((3, n_shells(box) + 1))
-    for rows, columns, first, second in _tiles(pieces, start, box):
+    for rows, columns, first, second in _tiles(pieces, start, box, stop):
         kernels.add_shells(first, second, z, y[rows], x[columns], 2 * multiplicity[columns], sums)
     return sums
 
 
 def reduce_exact(
-    pieces: Sequence[Pair], start: int, box: Box, axes: Floats, half_angle: float, limit: float
+    pieces: Sequence[Pair], start: int, box: Box, stop: Stop, axes: Floats, half_angle: float, limit: float
 ) -> tuple[Floats, Floats]:
     """Exact cone sums of the rows from `start` on, and their sums over whole shells."""
     z, y, x = coordinates(box)
@@ -191,7 +199,7 @@ def reduce_exact(
     last = n_shells(box)
     cones = np.zeros((len(axes), 5, last + 1))
     sums = np.zeros((3, last + 1))
-    for rows, columns, first, second in _tiles(pieces, start, box):
+    for rows, columns, first, second in _tiles(pieces, start, box, stop):
         kx, ky, kz = x[None, None, columns], y[None, rows, None], z[:, None, None]
         radius = np.sqrt(kz**2 + ky**2 + kx**2)
         shell = np.floor(radius + 0.5).astype(np.int64)

@@ -100,18 +100,13 @@ class _Watch(Callback):  # type: ignore[misc]
         self.done = 0
 
     def _before(self, key: Any, _graph: Any, _state: Any) -> None:
-        _stop_if(self.cancel)
+        Cancelled.if_set(self.cancel)
 
     def _after(self, key: Any, _value: Any, _graph: Any, _state: Any, _worker: Any) -> None:
         if key in self.names:
             self.done += 1
             if self.progress is not None:
                 self.progress(self.stage, self.done, len(self.names))
-
-
-def _stop_if(cancel: threading.Event | None) -> None:
-    if cancel is not None and cancel.is_set():
-        raise Cancelled("The run was stopped.")
 
 
 def _client(scheduler: Scheduler) -> Any | None:
@@ -178,7 +173,7 @@ def _compute(
 
     On a cluster watching a task keeps its value in memory: there only the `kept` ones count.
     """
-    _stop_if(cancel)
+    Cancelled.if_set(cancel)
     if client is None:
         with _Watch({d.key for d in watched}, stage, progress, cancel):
             return list(dask.compute(*outputs, scheduler=_LOCAL[scheduler], optimize_graph=False))
@@ -188,7 +183,7 @@ def _compute(
 
     try:
         while done < total:
-            _stop_if(cancel)
+            Cancelled.if_set(cancel)
             try:
                 with client.as_current():  # `wait` asks for one
                     ready = wait(tracked, timeout=0.2, return_when="FIRST_COMPLETED")
@@ -281,12 +276,15 @@ def _reduce_volumes(
         return client.scatter(np.ascontiguousarray(slab), hash=False)
 
     mask = maps.mask if masked else None
+    stop = cancel if client is None else None  # between tasks alone on a cluster
     transform, part, block, total_of = (
         dask.delayed(f, pure=False, traverse=False) for f in (transform_slab, cut, reduce, add)
     )
-    slabs = [transform(source(maps.half1, *r), source(maps.half2, *r), source(mask, *r), dtype) for r in plan.slabs]
+    slabs = [
+        transform(source(maps.half1, *r), source(maps.half2, *r), source(mask, *r), dtype, stop) for r in plan.slabs
+    ]
     pieces = [dask.delayed([part(slab, *rows) for slab in slabs]) for rows in plan.blocks]
-    partial = [block(piece, rows[0], box, *arguments) for piece, rows in zip(pieces, plan.blocks, strict=True)]
+    partial = [block(piece, rows[0], box, stop, *arguments) for piece, rows in zip(pieces, plan.blocks, strict=True)]
     total = partial
     while len(total) > 1:
         total = [total_of(*total[i : i + 4]) for i in range(0, len(total), 4)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 __all__ = [
     "Cancelled",
     "CryoAnisoError",
@@ -44,3 +46,24 @@ class PosesError(CryoAnisoError):
 
 class Cancelled(CryoAnisoError):
     """The run was stopped on request; nothing is wrong."""
+
+    @classmethod
+    def if_set(cls, cancel: threading.Event | None) -> None:
+        """Give up when told to stop.
+
+        Parameters
+        ----------
+        cancel : threading.Event or None
+            Whether to stop; None never says so.
+
+        Raises
+        ------
+        Cancelled
+            When it is set.
+
+        Examples
+        --------
+        >>> Cancelled.if_set(threading.Event())
+        """
+        if cancel is not None and cancel.is_set():
+            raise cls("The run was stopped.")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import os
+import threading
 import warnings
 import zlib
 from collections.abc import Sequence
@@ -21,7 +22,7 @@ import mrcfile.utils
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import MapError, OutputError
+from .errors import Cancelled, MapError, OutputError
 from .writing import reason, written_whole
 
 __all__ = ["SAME", "Header", "MapData", "Volume", "box_text", "checked_size", "read_map", "reason", "write_map"]
@@ -268,13 +269,31 @@ class Header:
         # Headers hold lengths in single precision: 1.31 comes back as 1.3100000396
         return float(np.format_float_positional(np.float32(sum(sizes) / 3), precision=6, fractional=False))
 
-    def voxels(self) -> Volume:
-        """The data, (z, y, x); a lazy view of the file where it isn't compressed."""
+    def voxels(self, cancel: threading.Event | None = None) -> Volume:
+        """The data, (z, y, x); a lazy view of the file where it isn't compressed.
+
+        Parameters
+        ----------
+        cancel : threading.Event, optional
+            Set it to stop decompressing.
+
+        Returns
+        -------
+        ndarray, shape (nz, ny, nx)
+            In the file's own number type.
+
+        Raises
+        ------
+        MapError
+            When the file is truncated or damaged.
+        Cancelled
+            When `cancel` was set.
+        """
         dtype = mrcfile.utils.data_dtype_from_header(self.fields)
         offset = _HEADER_BYTES + int(self.fields.nsymbt)
         needed = int(np.prod(self.shape, dtype=np.int64)) * dtype.itemsize
         if self.opener is not None:
-            raw: Volume = self._decompress(dtype, offset, needed)
+            raw: Volume = self._decompress(dtype, offset, needed, cancel)
         else:
             held = self.path.stat().st_size - offset
             if held < needed:
@@ -285,7 +304,7 @@ class Header:
             raw = np.memmap(self.path, dtype=dtype, mode="r", offset=offset, shape=self.shape)
         return raw.reshape(self.shape[-3:]).transpose(self.order)
 
-    def _decompress(self, dtype: np.dtype[Any], offset: int, needed: int) -> Volume:
+    def _decompress(self, dtype: np.dtype[Any], offset: int, needed: int, cancel: threading.Event | None) -> Volume:
         data = np.empty(self.shape, dtype=dtype)
         target, done = data.reshape(-1).view(np.uint8).data, 0
         assert self.opener is not None
@@ -294,6 +313,7 @@ class Header:
                 stream.read(offset)
                 while done < needed and (got := stream.readinto(target[done : done + CHUNK])):
                     done += got
+                    Cancelled.if_set(cancel)
                 while done == needed and stream.read(CHUNK):  # to the end, where the checksum is
                     pass
         except (OSError, EOFError, zlib.error) as error:

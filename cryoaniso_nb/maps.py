@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -85,7 +86,12 @@ class HalfMaps:
 
 
 def open_half_maps(
-    half1: Source, half2: Source, *, mask: Source | None = None, voxel_size: float | None = None
+    half1: Source,
+    half2: Source,
+    *,
+    mask: Source | None = None,
+    voxel_size: float | None = None,
+    cancel: threading.Event | None = None,
 ) -> HalfMaps:
     """Open two half maps, and a mask if there is one, and see that they fit each other.
 
@@ -97,6 +103,8 @@ def open_half_maps(
         Values 0 to 1 on the same box; 'auto' makes a soft mask from the mean map.
     voxel_size : float, optional
         Å. Needed for arrays, and for files whose header holds none; overrides headers.
+    cancel : threading.Event, optional
+        Set it to stop decompressing, or making the mask.
 
     Returns
     -------
@@ -107,6 +115,8 @@ def open_half_maps(
     ------
     MapError
         When a file can't be read, or box or voxel size don't fit.
+    Cancelled
+        When `cancel` was set.
 
     Examples
     --------
@@ -118,7 +128,7 @@ def open_half_maps(
     if voxel_size is not None:
         voxel_size = checked_size(voxel_size)
     names = tuple(_name(s, f"the array of half map {i}") for i, s in enumerate((half1, half2), 1))
-    first, second = _load_pair((half1, half2), names, voxel_size)
+    first, second = _load_pair((half1, half2), names, voxel_size, cancel)
     _check_fit(first, second)
     found = [*_pair_warnings(first, second), *_edge_warnings(first.data, second.data)]
     size = voxel_size if voxel_size is not None else first.voxel_size
@@ -127,9 +137,10 @@ def open_half_maps(
     if isinstance(mask, str) and mask == "auto":
         from .masks import auto_mask
 
-        mask_array, label = auto_mask(HalfMaps(half1=first.data, half2=second.data, voxel_size=size)), "auto"
+        pair = HalfMaps(half1=first.data, half2=second.data, voxel_size=size)
+        mask_array, label = auto_mask(pair, cancel=cancel), "auto"
     elif mask is not None:
-        mask_array, label, odd = _load_mask(mask, first, voxel_size)
+        mask_array, label, odd = _load_mask(mask, first, voxel_size, cancel)
         found += odd
         given.append(("mask", mask))
     paths = [(role, Path(s)) for role, s in given if not isinstance(s, np.ndarray)]
@@ -221,7 +232,9 @@ def _name(source: Source, otherwise: str) -> str:
     return otherwise if isinstance(source, np.ndarray) else os.fspath(source)
 
 
-def _load_pair(sources: Sequence[Source], names: Sequence[str], voxel_size: float | None) -> tuple[MapData, MapData]:
+def _load_pair(
+    sources: Sequence[Source], names: Sequence[str], voxel_size: float | None, cancel: threading.Event | None
+) -> tuple[MapData, MapData]:
     """Headers and fit first, then the voxels, two compressed files at a time."""
     headers = [None if isinstance(source, np.ndarray) else Header.of(source) for source in sources]
 
@@ -229,7 +242,7 @@ def _load_pair(sources: Sequence[Source], names: Sequence[str], voxel_size: floa
         header, source = headers[index], sources[index]
         if header is None:
             return MapData(data=_checked_array(source, names[index]), voxel_size=_needed(voxel_size), name=names[index])
-        return header.map_data(header.voxels(), header.voxel_size() if voxel_size is None else voxel_size)
+        return header.map_data(header.voxels(cancel), header.voxel_size() if voxel_size is None else voxel_size)
 
     if any(header is not None and header.opener for header in headers):
         with ThreadPoolExecutor(2) as pool:
@@ -306,14 +319,16 @@ def _edge_warnings(first: Volume, second: Volume) -> list[str]:
     ]
 
 
-def _load_mask(mask: Source, first: MapData, voxel_size: float | None) -> tuple[NDArray[np.float32], str, list[str]]:
+def _load_mask(
+    mask: Source, first: MapData, voxel_size: float | None, cancel: threading.Event | None
+) -> tuple[NDArray[np.float32], str, list[str]]:
     found: list[str] = []
     name = _name(mask, "the array of the mask")
     if isinstance(mask, np.ndarray):
         raw, label = _checked_array(mask, name), "array"
     else:
         header = Header.of(mask)
-        raw, label = header.voxels(), header.path.name
+        raw, label = header.voxels(cancel), header.path.name
         size = header.lengths()[0]
         if voxel_size is None and size > 0 and abs(size - first.voxel_size) > SAME * first.voxel_size:
             found.append(

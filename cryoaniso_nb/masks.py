@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any, Protocol
 
 import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
-from .errors import MapError
+from .errors import Cancelled, MapError
 
 __all__ = ["auto_mask", "soft_mask", "sphere_mask"]
 
@@ -30,7 +31,7 @@ class MeanMap(Protocol):
         """The mean of both halves."""
 
 
-def auto_mask(maps: MeanMap, *, low_pass: float = LOW_PASS) -> Mask:
+def auto_mask(maps: MeanMap, *, low_pass: float = LOW_PASS, cancel: threading.Event | None = None) -> Mask:
     """Make a soft mask around the particle from the mean of the half maps.
 
     The mean map is low-passed and sampled coarsely; Otsu's threshold parts particle from
@@ -43,6 +44,8 @@ def auto_mask(maps: MeanMap, *, low_pass: float = LOW_PASS) -> Mask:
         Anything with a voxel size in Å and a `mean()`.
     low_pass : float
         Å; raised to three voxels where those are longer.
+    cancel : threading.Event, optional
+        Set it to stop.
 
     Returns
     -------
@@ -53,6 +56,8 @@ def auto_mask(maps: MeanMap, *, low_pass: float = LOW_PASS) -> Mask:
     ------
     MapError
         When nothing stands out from the noise, or fills the whole box.
+    Cancelled
+        When `cancel` was set.
 
     Examples
     --------
@@ -71,14 +76,16 @@ def auto_mask(maps: MeanMap, *, low_pass: float = LOW_PASS) -> Mask:
         )
     voxel = float(maps.voxel_size)
     low_pass = max(low_pass, 3 * voxel)
-    coarse = _coarse(volume, voxel, low_pass)
+    coarse = _coarse(volume, voxel, low_pass, cancel)
     spacing = [n * voxel / m for n, m in zip(volume.shape, coarse.shape, strict=True)]
     inside = ndimage.binary_fill_holes(_largest(coarse > _threshold(coarse)))
     if inside.mean() > 0.9:
         raise MapError("The particle fills nearly the whole box, so a mask would change nothing; go without one.")
     outside = ndimage.distance_transform_edt(~inside, sampling=spacing)
     signed = (outside - ndimage.distance_transform_edt(inside, sampling=spacing)).astype(np.float32)
+    Cancelled.if_set(cancel)
     beyond = _refine(signed, volume.shape)
+    Cancelled.if_set(cancel)
     return _cosine(beyond - max(low_pass / 3, 3 * voxel), max(low_pass / 2, 6 * voxel))
 
 
@@ -176,12 +183,16 @@ def _cosine(beyond: NDArray[np.float32], edge: float) -> Mask:
     return np.asarray(np.clip(phase, 0, 1, out=phase), dtype=np.float32)
 
 
-def _coarse(volume: NDArray[np.float32], voxel: float, low_pass: float) -> NDArray[np.float32]:
+def _coarse(
+    volume: NDArray[np.float32], voxel: float, low_pass: float, cancel: threading.Event | None
+) -> NDArray[np.float32]:
     """Low-pass with a raised-cosine edge, sampled at a third of `low_pass`."""
     shape = tuple(min(n, max(8, int(np.ceil(3 * n * voxel / low_pass)))) for n in volume.shape)
     # Each axis is cut to the frequencies that the coarse grid carries as soon as it is transformed
+    Cancelled.if_set(cancel)
     spectrum: NDArray[Any] = scipy.fft.rfft(volume, axis=2, workers=-1)[:, :, : shape[2] // 2 + 1]
     for axis in (1, 0):
+        Cancelled.if_set(cancel)
         full = scipy.fft.fft(spectrum, axis=axis, workers=-1)
         kept = np.round(scipy.fft.fftfreq(shape[axis]) * shape[axis]).astype(int) % volume.shape[axis]
         spectrum = np.take(full, kept, axis=axis)

@@ -1,7 +1,7 @@
 """The explorer in a real kernel: jupyter_client plays the page, by comm messages.
 
-Another kernel's Python (say one with ipykernel 6.31) is tested with
-``CRYOANISO_KERNEL_PYTHON=/path/to/python pytest tests/test_kernel.py``.
+`make test-ipykernel6` has the kernel find ipykernel 6 first, in the folder
+``CRYOANISO_KERNEL_PATH``; another Python for the kernel is ``CRYOANISO_KERNEL_PYTHON``.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ pytestmark = [pytest.mark.timeout(240), pytest.mark.filterwarnings("ignore::Depr
 
 ROOT = Path(__file__).resolve().parents[1]
 PYTHON = os.environ.get("CRYOANISO_KERNEL_PYTHON", sys.executable)
+PATHS = [path for path in (os.environ.get("CRYOANISO_KERNEL_PATH", ""), str(ROOT)) if path]
 
 MAKE = (
     "import cryoaniso_nb as ca\nmaps = ca.simulate_half_maps(box=48, voxel_size=2.0, seed=1)\ne = ca.explore(maps)\ne"
@@ -106,7 +107,7 @@ def page(tmp_path: Path) -> Iterator[Page]:
     manager._kernel_spec = KernelSpec(
         argv=[PYTHON, "-m", "ipykernel_launcher", "-f", "{connection_file}"], language="python", display_name="test"
     )
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "IPYTHONDIR": str(tmp_path)}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(PATHS), "IPYTHONDIR": str(tmp_path)}
     manager.start_kernel(env=environment, cwd=str(tmp_path))
     client = manager.client()
     try:
@@ -116,6 +117,11 @@ def page(tmp_path: Path) -> Iterator[Page]:
     finally:
         client.stop_channels()
         manager.shutdown_kernel(now=True)
+
+
+def test_ipykernel_is_of_the_wanted_version(page: Page) -> None:
+    wanted = os.environ.get("CRYOANISO_IPYKERNEL", "")
+    assert page.run("import ipykernel; print(ipykernel.__version__)").startswith(wanted)
 
 
 def test_run_refines_and_follows_the_page(page: Page) -> None:

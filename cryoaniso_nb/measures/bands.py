@@ -16,7 +16,7 @@ from scipy.special import betaincc, nctdtr
 from scipy.stats import chi2
 
 from ..engine import Progress
-from ..errors import SettingsError
+from ..errors import Cancelled, SettingsError
 from ..results import FSO, DirectionalFSC, Result, Settings
 from .calibration import calibrated_shells
 from .crossing import first_crossings
@@ -313,7 +313,7 @@ def band(
     )
     share = _share(dfsc.n_eff, drawn, shells)
     noise = _everywhere(dfsc.n_eff, drawn, shells, seed)
-    return _summarised(dfsc, curve, noise, share, level, n, seed)
+    return _summarised(dfsc, curve, noise, share, level, n, seed, cancel)
 
 
 def _share(n_eff: Floats, drawn: list[NDArray[np.float32]], shells: tuple[int, ...]) -> Floats:
@@ -350,7 +350,14 @@ def _between(values: Floats, areas: Floats) -> Floats:
 
 
 def _summarised(
-    dfsc: DirectionalFSC, curve: FSO, noise: NDArray[np.float32], share: Floats, level: float, n: int, seed: int
+    dfsc: DirectionalFSC,
+    curve: FSO,
+    noise: NDArray[np.float32],
+    share: Floats,
+    level: float,
+    n: int,
+    seed: int,
+    cancel: threading.Event | None,
 ) -> Band:
     areas, frequency, threshold = dfsc.areas / dfsc.areas.sum(), dfsc.frequency, curve.threshold
     measured = np.isfinite(dfsc.values)
@@ -358,6 +365,7 @@ def _summarised(
     matrix = smoothing_matrix(frequency.size)
     smooth = matrix @ z
     smooth_noise = np.einsum("st,tan->san", matrix, noise, optimize=True)
+    Cancelled.if_set(cancel)
     # spread between axes that noise does not explain
     explained = np.mean(_between(np.moveaxis(smooth_noise, 1, 2), areas), axis=1)
     observed = _between(smooth, areas)
@@ -365,6 +373,7 @@ def _summarised(
     mean = (smooth @ areas)[:, None]
     true = mean + keep[:, None] * (smooth - mean)
 
+    Cancelled.if_set(cancel)
     level_z = np.arctanh(threshold)
     total = areas @ measured
     pass_share = np.einsum("a,san->sn", areas, (true[:, :, None] + noise >= level_z) & measured.T[:, :, None])
@@ -377,6 +386,7 @@ def _summarised(
     crossing = first_crossings(frequency, np.tanh(smooth.T), threshold, start=START_SHELL)[0]
     bounds = np.empty((2, len(areas)))
     for axis in range(len(areas)):
+        Cancelled.if_set(cancel)
         moved = np.tanh(smooth[:, axis, None] + smooth_noise[:, axis]).T
         bounds[:, axis] = _quantiles(first_crossings(frequency, moved, threshold, start=START_SHELL)[0], edges)
     first, _, shell = first_crossings(frequency, dfsc.values, threshold, start=START_SHELL)

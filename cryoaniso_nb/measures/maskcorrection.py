@@ -16,7 +16,7 @@ import scipy.fft
 from numpy.typing import NDArray
 
 from ..engine import Progress, Volumes, accumulate, cone_sums
-from ..errors import SettingsError
+from ..errors import Cancelled, SettingsError
 from ..fourier import Box, coordinates
 from ..results import FSO, Crossing, DirectionalFSC, GlobalFSC, Result, Settings
 from .crossing import first_crossing
@@ -101,7 +101,9 @@ def corrected_fsc(masked: Floats, randomised: Floats, first_shell: int) -> Float
     return value
 
 
-def randomise_phases(half: NDArray[Any], first_shell: int, seed: int) -> NDArray[np.float32]:
+def randomise_phases(
+    half: NDArray[Any], first_shell: int, seed: int, cancel: threading.Event | None = None
+) -> NDArray[np.float32]:
     """Replace the phases of a map from a shell on by random ones.
 
     Parameters
@@ -112,11 +114,18 @@ def randomise_phases(half: NDArray[Any], first_shell: int, seed: int) -> NDArray
         First shell with random phases.
     seed : int
         Of the phases.
+    cancel : threading.Event, optional
+        Set it to stop.
 
     Returns
     -------
     ndarray of float32, shape (z, y, x)
         A real map of the same amplitudes.
+
+    Raises
+    ------
+    Cancelled
+        When `cancel` was set.
 
     Examples
     --------
@@ -127,11 +136,14 @@ def randomise_phases(half: NDArray[Any], first_shell: int, seed: int) -> NDArray
     """
     box: Box = half.shape
     spectrum = scipy.fft.rfftn(np.asarray(half, dtype=np.float32), workers=-1)
+    Cancelled.if_set(cancel)
     noise = np.random.default_rng(seed).standard_normal(box, dtype=np.float32)
+    Cancelled.if_set(cancel)
     phases = scipy.fft.rfftn(noise, workers=-1, overwrite_x=True)  # of a real map, so Friedel's law holds
     z, y, x = (c.astype(np.float32) for c in coordinates(box))
     limit = (first_shell - 0.5) ** 2
     for iz, kz in enumerate(z):
+        Cancelled.if_set(cancel)
         high = kz**2 + y[:, None] ** 2 + x**2 >= limit
         size = np.abs(phases[iz])
         turned = np.abs(spectrum[iz]) * phases[iz] / np.where(size > 0, size, 1)
@@ -242,7 +254,9 @@ def mask_correction(
     whole, cones = np.full(dfsc.frequency.size, np.nan), empty
     if first:
         common: dict[str, Any] = {"scheduler": scheduler, "progress": progress, "cancel": cancel}
-        halves = [randomise_phases(half, first, 2 * seed + i) for i, half in enumerate((maps.half1, maps.half2))]
+        halves = [
+            randomise_phases(half, first, 2 * seed + i, cancel) for i, half in enumerate((maps.half1, maps.half2))
+        ]
         for half in halves:  # masked here, not in `accumulate`, which would transform the unmasked halves too
             half *= mask
         random = SimpleNamespace(half1=halves[0], half2=halves[1], mask=None, voxel_size=maps.voxel_size)

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from ..directions import cube_nodes
 from ..engine import Progress, map_tasks
+from ..errors import Cancelled
 from ..fourier import Box, coordinates, first_dense_shell, n_shells
 from ..kernels_null import spread_products
 from ..results import Result
@@ -211,7 +212,9 @@ class ShellNoise:
         return np.asarray(np.divide(xy, root, out=np.full(power.shape, np.nan), where=power > 0))
 
 
-def shell_lattice(box: Box, shells: tuple[int, ...]) -> tuple[NDArray[np.int32], Singles, NDArray[np.int32]]:
+def shell_lattice(
+    box: Box, shells: tuple[int, ...], cancel: threading.Event | None = None
+) -> tuple[NDArray[np.int32], Singles, NDArray[np.int32]]:
     """One coefficient per Friedel pair of some shells.
 
     Parameters
@@ -220,12 +223,19 @@ def shell_lattice(box: Box, shells: tuple[int, ...]) -> tuple[NDArray[np.int32],
         Voxels along (z, y, x).
     shells : tuple of int
         Which shells.
+    cancel : threading.Event, optional
+        Set it to stop.
 
     Returns
     -------
     tuple of ndarray
         Index into the flattened rfft lattice (M,), frequency (x, y, z) in units of
         1/(longest side) (M, 3), and shell (M,); sorted by shell.
+
+    Raises
+    ------
+    Cancelled
+        When `cancel` was set.
 
     Examples
     --------
@@ -242,6 +252,7 @@ def shell_lattice(box: Box, shells: tuple[int, ...]) -> tuple[NDArray[np.int32],
     for iz, kz in enumerate(z):
         if abs(kz) >= high:
             continue
+        Cancelled.if_set(cancel)
         shell = np.floor(np.sqrt(kz**2 + y[:, None] ** 2 + columns**2) + 0.5).astype(np.int32)
         keep = wanted[np.minimum(shell, wanted.size - 1)]
         keep[:, 0] &= (y > 0) | ((y == 0) & (kz > 0)) | ((2 * np.abs(y) == max(box)) & (kz >= 0))
@@ -305,10 +316,12 @@ class _DrawField:
     kernel: MaskKernel
     index: NDArray[np.int32]
     seed: int
+    cancel: threading.Event | None  # None on a cluster, where it can't be seen
 
     def __call__(self, number: int) -> NDArray[np.complex64]:
         random = np.random.default_rng([self.seed, 2**20 + number])
         noise = random.standard_normal(self.kernel.box, dtype=np.float32)
+        Cancelled.if_set(self.cancel)
         noise *= _full_mask(self.kernel)
         spectrum = scipy.fft.rfftn(noise, overwrite_x=True).ravel()[self.index]
         return np.asarray(spectrum / np.sqrt(np.mean(np.abs(spectrum) ** 2)))
@@ -409,14 +422,16 @@ def for_each_shell(
     common: dict[str, Any] = {"scheduler": scheduler, "progress": progress, "cancel": cancel}
     if not plan.shells:
         return []
-    index, k, shell = shell_lattice(plan.box, plan.shells)
+    if progress is not None:
+        progress(stage, 0, len(plan.shells))
+    index, k, shell = shell_lattice(plan.box, plan.shells, cancel)
     drawn: list[NDArray[np.complex64]] | None = None
     if plan.mask is not None:
-        if scheduler in ("threads", "synchronous"):
+        local = scheduler in ("threads", "synchronous")
+        if local:
             _full_mask(plan.mask)  # made once, before the threads ask for it
-        drawn = map_tasks(
-            _DrawField(plan.mask, index, plan.seed), range(plan.fields), stage=f"{stage}: noise maps", **common
-        )
+        draw = _DrawField(plan.mask, index, plan.seed, cancel if local else None)
+        drawn = map_tasks(draw, range(plan.fields), stage=f"{stage}: noise maps", **common)
     items = []
     for s in plan.shells:
         part = slice(*np.searchsorted(shell, (s, s + 1)))

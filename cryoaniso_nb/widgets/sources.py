@@ -47,10 +47,11 @@ class Source:
         """
         progress("reading", 0, 1)
         if self.maps is None:
-            self.maps = open_half_maps(self.half1, self.half2, mask=self.mask, voxel_size=self.voxel_size)
+            self.maps = open_half_maps(
+                self.half1, self.half2, mask=self.mask, voxel_size=self.voxel_size, cancel=cancel
+            )
         progress("reading", 1, 1)
-        if not cancel.is_set():
-            yield from iter_analysis(self.maps, progress=progress, cancel=cancel, **self.settings)
+        yield from iter_analysis(self.maps, progress=progress, cancel=cancel, **self.settings)
 
     def forget(self) -> None:
         """Let go of the maps."""
