@@ -4,7 +4,7 @@
     python docs/studies/calibration.py --boxes 96 --power-maps 0 --name calibration_96
     python docs/studies/calibration.py --boxes 48 64 --profiles steep --masks yes --maps 200 \\
         --first-seed 50000000 --power-maps 0 --name fresh_seeds
-    python docs/studies/calibration.py --boxes 96 --profiles slow --masks no --maps 150 \\
+    python docs/studies/calibration.py --boxes 96 --profiles slow --masks no --maps 100 \\
         --first-seed 60000000 --power-maps 0 --name fresh_seeds
 
 Each map has its own null with its own seed. One line a case goes to calibration.csv (or the
@@ -123,26 +123,28 @@ def main() -> None:
         if case["profile"] in options.profiles and ("no", "yes")[case["mask"]] in options.masks:
             row, counts = run(case, maps, options.first_seed + 100_000 * case["box"] + 10_000 * number)
             print(row, flush=True)
-            keep(HERE / options.name, row, counts)
+            keep(HERE / options.name, row, ("box", "profile", "mask", "ratio"), counts)
 
 
-def keep(path: Path, row: dict, counts: dict) -> None:
-    """Add a case to the files, in place of an earlier run of it; the others stay."""
+def keep(path: Path, row: dict, names: tuple[str, ...], counts: dict | None = None) -> None:
+    """Add a case, told by these columns, to the files, in place of an earlier run of it; the others stay."""
 
     def key(case: dict) -> list[str]:
-        return [str(case[name]) for name in ("box", "profile", "mask", "ratio")]
+        return [str(case[name]) for name in names]
 
     table, histograms = path.with_suffix(".csv"), path.with_suffix(".json")
     rows = list(csv.DictReader(table.open())) if table.exists() else []
     places = [key(other) for other in rows]
-    found = json.loads(histograms.read_text()) if histograms.exists() else []
     place = places.index(key(row)) if key(row) in places else len(rows)
-    rows[place : place + 1], found[place : place + 1] = [row], [counts]
+    rows[place : place + 1] = [row]
     with table.open("w", newline="") as file:
         writer = csv.DictWriter(file, row)
         writer.writeheader()
         writer.writerows(rows)
-    histograms.write_text(json.dumps(found))
+    if counts is not None:
+        found = json.loads(histograms.read_text()) if histograms.exists() else []
+        found[place : place + 1] = [counts]
+        histograms.write_text(json.dumps(found))
 
 
 if __name__ == "__main__":

@@ -10,13 +10,12 @@ beside this file as soon as the case is done.
 from __future__ import annotations
 
 import argparse
-import csv
 import dataclasses
 import time
 from pathlib import Path
 
 import numpy as np
-from calibration import soft_ellipsoid, ssnr_of
+from calibration import keep, soft_ellipsoid, ssnr_of
 from scipy.stats import kstest
 
 import cryoaniso_nb as ca
@@ -26,6 +25,7 @@ from cryoaniso_nb.measures.noisefields import mask_kernel
 from cryoaniso_nb.symmetry import point_group
 
 HERE = Path(__file__).parent
+GROUPS = ("C2", "D2", "O")
 
 
 def symmetrised(half: np.ndarray, group: np.ndarray) -> np.ndarray:
@@ -87,22 +87,20 @@ def main() -> None:
     """Run all cases."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--boxes", type=int, nargs="+", default=[48])
-    parser.add_argument("--groups", nargs="+", default=["C2", "D2", "O"])
+    parser.add_argument("--groups", nargs="+", choices=GROUPS, default=GROUPS)
     parser.add_argument("--masks", nargs="+", choices=("no", "yes"), default=["no", "yes"])
     parser.add_argument("--maps", type=int, default=100)
     parser.add_argument("--first-seed", type=int, default=90_000_000)
     parser.add_argument("--name", default="symmetry")
     options = parser.parse_args()
     simulate.truth_of = lambda *_, **__: None  # the truth is known here and not asked for
-    cases = [(box, group, mask == "yes") for box in options.boxes for group in options.groups for mask in options.masks]
-    rows = []
-    for number, case in enumerate(cases):
-        rows.append(run(*case, options.maps, options.first_seed + 1000 * number))
-        print(rows[-1], flush=True)
-        with (HERE / f"{options.name}.csv").open("w", newline="") as file:
-            writer = csv.DictWriter(file, rows[0])
-            writer.writeheader()
-            writer.writerows(rows)
+    for box in options.boxes:
+        for group in options.groups:
+            for masked in (mask == "yes" for mask in options.masks):
+                first = options.first_seed + 1000 * (2 * GROUPS.index(group) + masked)
+                row = run(box, group, masked, options.maps, first)
+                print(row, flush=True)
+                keep(HERE / options.name, row, ("box", "group", "mask"))
 
 
 if __name__ == "__main__":
