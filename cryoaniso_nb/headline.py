@@ -109,7 +109,7 @@ def map_verdict(r: Analysed) -> Verdict:
     gives an isotropic map a transition zone, and that test rejects most isotropic maps because
     the cones overlap. So the rule is, in this order:
 
-    1. With a calibrated test of the whole map, its p-value decides (0.05).
+    1. With a calibrated test of the whole map, its p-value decides (anisotropic at 0.05 or below).
     2. A map with directions that hold no signal anywhere up to FSO = 0.5 is anisotropic. They may
        be too few (below 10 %) to bring FSO down to 0.9, so that the next rule doesn't see them.
     3. Otherwise the variance of dFSC over directions in the transition zone is compared with that
@@ -146,7 +146,7 @@ def map_verdict(r: Analysed) -> Verdict:
     p = map_p_value(r)
     if math.isfinite(p):
         reason = f"calibrated test of the whole map, p = {p:.2g}"
-        return Verdict(word=_degree(r) if p < SIGNIFICANT else "isotropic", reason=reason, spread=spread)
+        return Verdict(word=_degree(r) if p <= SIGNIFICANT else "isotropic", reason=reason, spread=spread)
     dark = dark_axes(r)
     if dark.size:
         share = 100 * float(r.dfsc.areas[dark].sum())

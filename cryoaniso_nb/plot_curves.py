@@ -156,8 +156,9 @@ def _bingham_axis(result: Analysed, ax: Axes, curve: Floats, name: str) -> list[
     other.plot(frequency[past - 1 :], curve[past - 1 :], color=VERMILION, lw=0.8, ls="--", alpha=0.3)
     other.axhline(0.05, color=VERMILION, lw=0.6, ls=(0, (1, 3)))
     other.set_ylim(-0.06, 1.04)
-    sense = "grows with anisotropy" if name == "published" else "small is anisotropic"
-    other.set_ylabel(f"Bingham test ({sense})", color=VERMILION)
+    other.annotate("0.05", (0.01, 0.05), xycoords=("axes fraction", "data"), color=VERMILION, va="bottom", fontsize=9)
+    sense = "grows with anisotropy" if name == "published" else "small: anisotropic"
+    other.set_ylabel(f"{BINGHAM_LABELS[name]}\n({sense})", color=VERMILION)
     other.tick_params(axis="y", colors=VERMILION)
     return list(lines)
 

@@ -7,6 +7,9 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from .headline import (
     Analysed,
     axis_angles,
@@ -20,12 +23,24 @@ from .headline import (
 from .measures.resolution import resolution_statistics
 from .results import Crossing, DirectionalResolution, ResolutionFlag
 
-__all__ = ["BINGHAM_NAMES", "html_table", "json_ready", "summary_dict", "table_rows", "terminal_table"]
+__all__ = [
+    "BINGHAM_NAMES",
+    "html_table",
+    "interval_texts",
+    "json_ready",
+    "made_from",
+    "summary_dict",
+    "table_rows",
+    "terminal_table",
+]
 
+Floats = NDArray[np.float64]
+
+NOT_RECORDED = "not recorded"
 BINGHAM_NAMES = {
     "p_value": "Bingham test, textbook (p < 0.05; cones taken as independent, over-confident)",
     "published": "Bingham test, as published (lower tail > 0.05; over-confident)",
-    "calibrated": "Bingham test, calibrated (p < 0.05 against isotropic half maps)",
+    "calibrated": "Bingham test, calibrated (p ≤ 0.05 against isotropic half maps)",
 }
 
 
@@ -109,8 +124,11 @@ def _added(r: Analysed) -> dict[str, Any]:
         data["band_level"] = band.level
         data["band_replicates"] = band.n
         data["band_seed"] = band.seed
+        data["band_symmetry"] = band.symmetry or NOT_RECORDED
+        texts = interval_texts(r)
         for name, interval in (("0.9", band.onset), ("0.5", band.middle), ("0.1", band.end)):
             data[f"fso_{name}_interval_angstrom"] = list(interval)
+            data[f"fso_{name}_interval_text"] = texts[name]
         data["axes_doubtful"] = int(band.doubtful.sum())
     if correction is not None:
         data["fsc_corrected_0.143_resolution_angstrom"] = correction.at_143.resolution
@@ -119,17 +137,93 @@ def _added(r: Analysed) -> dict[str, Any]:
     return data
 
 
+def interval_texts(r: Analysed) -> dict[str, str]:
+    """The intervals of a band in words, which say why an end has no number.
+
+    Parameters
+    ----------
+    r : Analysed
+        An analysis; without a band there are no words.
+
+    Returns
+    -------
+    dict
+        Level of FSO ('0.9', '0.5', '0.1') to words: Å from low to high frequency.
+
+    Examples
+    --------
+    >>> import cryoaniso_nb as ca
+    >>> r = ca.analyze(ca.simulate_half_maps(box=32, preset="isotropic", seed=0), band=49)
+    >>> list(interval_texts(r))
+    ['0.9', '0.5', '0.1']
+    """
+    band, curve = getattr(r, "band", None), r.fso
+    if band is None:
+        return {}
+    known = band.frequency[np.isfinite(band.low)]
+    return {
+        "0.9": _interval_text(band.onset, curve.onset, known, band.frequency),
+        "0.5": _interval_text(band.middle, curve.middle, known, band.frequency),
+        "0.1": _interval_text(band.end, curve.end, known, band.frequency),
+    }
+
+
+def made_from(r: Analysed) -> dict[str, str]:
+    """What the statistics of an analysis were drawn from, in words.
+
+    Parameters
+    ----------
+    r : Analysed
+        An analysis.
+
+    Returns
+    -------
+    dict
+        'calibration' and 'band', as far as the analysis carries them.
+
+    Examples
+    --------
+    >>> import cryoaniso_nb as ca
+    >>> made_from(ca.analyze(ca.simulate_half_maps(box=32, seed=0), band=49))
+    {'band': '49 replicates, seed 0, symmetry C1'}
+    """
+    calibration, band = getattr(r, "calibration", None), getattr(r, "band", None)
+    words = {}
+    if calibration is not None:
+        group, mask = calibration.symmetry, ", with the mask" if calibration.masked else ""
+        words["calibration"] = (
+            f"{calibration.n} isotropic pairs of half maps, seed {calibration.seed}, symmetry {group}{mask}"
+        )
+    if band is not None:
+        words["band"] = f"{band.n} replicates, seed {band.seed}, symmetry {band.symmetry or NOT_RECORDED}"
+    return words
+
+
+def _interval_text(interval: tuple[float, float], crossing: Crossing, known: Floats, frequency: Floats) -> str:
+    """An interval in words; `known` are the frequencies that have a band."""
+    if not known.size:
+        return "unknown (no shell has a band)"
+    if not any(map(math.isfinite, interval)):
+        if crossing.flag is ResolutionFlag.NOT_CROSSED:
+            return "not reached up to Nyquist"
+        if crossing.flag is not ResolutionFlag.CROSSED or crossing.frequency < known[0]:
+            return f"unknown (before the band starts at {1 / known[0]:.2f} Å)"
+    low, high = interval
+    start = f"{low:.2f} Å" if math.isfinite(low) else f"unknown (before the band starts at {1 / known[0]:.2f} Å)"
+    return f"{start} to {f'{high:.2f} Å' if math.isfinite(high) else f'past Nyquist ({1 / frequency[-1]:.2f} Å)'}"
+
+
 def _added_rows(r: Analysed) -> list[tuple[str, str]]:
     """The same in words."""
     band, correction = getattr(r, "band", None), getattr(r, "mask_correction", None)
-    rows = []
+    rows, made = [], made_from(r)
     if math.isfinite(map_p_value(r)):
-        rows.append(("Calibrated test of the whole map", f"p = {map_p_value(r):.2g} (below 0.05: anisotropic)"))
+        rows.append(("Calibrated test of the whole map", f"p = {map_p_value(r):.2g} (≤ 0.05: anisotropic)"))
+    if "calibration" in made:
+        rows.append(("Calibrated against", made["calibration"]))
     if band is not None:
-        for name, interval in (("0.9", band.onset), ("0.5", band.middle), ("0.1", band.end)):
-            words = " to ".join(f"{value:.2f} Å" if math.isfinite(value) else "past Nyquist" for value in interval)
-            words = words if any(map(math.isfinite, interval)) else "not reached up to Nyquist"
-            rows.append((f"FSO = {name}, {100 * band.level:g} % interval", words))
+        rows += [(f"FSO = {name}, {100 * band.level:g} % interval", words) for name, words in interval_texts(r).items()]
+        rows.append(("Floor, band and intervals from", made["band"]))
     if correction is not None:
         frequency = r.global_fsc.frequency
         rows.append(("FSC = 0.143, corrected for the mask", crossing_text(correction.at_143, frequency)))

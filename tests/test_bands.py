@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 
 import cryoaniso_nb as ca
-from cryoaniso_nb import simulate
+from cryoaniso_nb import record, simulate
 from cryoaniso_nb.errors import SettingsError
 from cryoaniso_nb.masks import sphere_mask
 from cryoaniso_nb.measures.bands import Band, band, noise_floor, pass_probability, smoothing_matrix
 from cryoaniso_nb.measures.noisefields import mask_kernel
-from cryoaniso_nb.results import Truth
+from cryoaniso_nb.results import Result, Truth
 
 BOX = (48, 48, 48)
 Draw = tuple[Truth, ca.AnalysisResult, Band]
@@ -144,6 +147,30 @@ def test_band_is_made_for_maps_that_never_fall() -> None:
     b = band(r.dfsc, r.fso, r.settings, n=49)
     assert np.isnan(b.middle).all()
     assert not np.isfinite(b.resolution).any()
+
+
+def test_band_keeps_its_point_group_in_files(
+    draws: list[Draw], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, r, _ = draws[0]
+    found = r.with_band(n=39, symmetry=" d2").band
+    assert found is not None
+    again = Result.load(found.save(tmp_path / "band.npz"))
+    assert isinstance(again, Band)
+    assert again.symmetry == "D2"
+    assert (again.n, again.seed) == (39, 0)
+    pack = record._pack
+
+    def older(value: Any, key: str, arrays: Any) -> Any:
+        packed = pack(value, key, arrays)
+        del packed["fields"]["symmetry"]
+        return packed
+
+    monkeypatch.setattr(record, "_pack", lambda *args: older(*args) if isinstance(args[0], Band) else pack(*args))
+    old = Result.load(found.save(tmp_path / "old.npz"))
+    assert isinstance(old, Band)
+    assert old.symmetry == ""
+    np.testing.assert_array_equal(old.low, found.low)
 
 
 def test_bad_settings_are_refused(draws: list[Draw]) -> None:

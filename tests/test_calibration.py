@@ -23,6 +23,7 @@ from cryoaniso_nb.measures.calibration import (
     calibrated_bingham,
     calibrated_shells,
     monte_carlo_p,
+    signal_to_noise,
 )
 from cryoaniso_nb.measures.noisefields import (
     MaskKernel,
@@ -84,6 +85,12 @@ def zone_values(draws: list[Draw], curve: str) -> np.ndarray:
 def between(count: int, trials: int, chance: float = 0.05) -> bool:
     """Whether a count is within the central 99.8 % of a binomial distribution."""
     return bool(binom.ppf(0.001, trials, chance) <= count <= binom.ppf(0.999, trials, chance))
+
+
+def d2_symmetrised(half: np.ndarray) -> np.ndarray:
+    """Sum of a map's four copies under D2; its noise keeps its variance."""
+    copies = [np.roll(np.flip(half, turn), (1,) * len(turn), turn) for turn in ((), (0, 1), (1, 2), (0, 2))]
+    return np.asarray(np.sum(copies, axis=0) / 2, dtype=half.dtype)
 
 
 @pytest.fixture(scope="module")
@@ -161,6 +168,12 @@ def test_replicates_have_exactly_the_global_fsc_asked_for() -> None:
     (shell,) = for_each_shell(plan, whole, scheduler="synchronous")
     for fsc in (-0.05, 0.0, 0.143, 0.9):
         np.testing.assert_allclose(shell.isotropic_fsc(fsc), fsc, atol=1e-6)
+    kernel = mask_kernel(sphere_mask((24, 24, 24), 7))
+    (masked,) = for_each_shell(dataclasses.replace(plan, mask=kernel, signal=np.ones(12)), lambda noise: noise)
+    assert masked.whole_gram is not None
+    masked = dataclasses.replace(masked, gram=masked.whole_gram[None])
+    for fsc in (-0.05, 0.0, 0.143, 0.9):
+        np.testing.assert_allclose(masked.isotropic_fsc(fsc), fsc, atol=1e-4)
 
 
 def test_node_sums_agree_with_sums_over_coefficients(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -210,6 +223,54 @@ def test_symmetric_noise_is_the_same_along_equivalent_axes() -> None:
     assert np.std(c4[0]) / np.std(c1[0]) == pytest.approx(1, rel=0.35)
 
 
+def test_symmetric_noise_is_that_of_symmetrised_maps() -> None:
+    """In planes across two-fold axes a symmetric map's coefficients are real: left out, noise is 7 % too small."""
+    box, shell, axes = 24, 8, axes_for(81)
+    index, k, _ = shell_lattice((box,) * 3, (shell,))
+    weights = cone_weights(axes, k / np.linalg.norm(k, axis=1, keepdims=True), 17.0)
+    random, separate = np.random.default_rng(0), np.empty((300, len(axes)))
+    for i in range(300):
+        halves = random.standard_normal((2, box, box, box))
+        x, y = (np.fft.rfftn(d2_symmetrised(half)).ravel()[index] for half in halves)
+        separate[i] = (weights @ (x.conj() * y).real) / np.sqrt((weights @ np.abs(x) ** 2) * (weights @ np.abs(y) ** 2))
+    plan = NoisePlan(
+        box=(box,) * 3, axes=axes, cone_half_angle=17.0, shells=(shell,), replicates=400, rotations=point_group("D2")
+    )
+    (drawn,) = for_each_shell(plan, lambda noise: noise.noise_fsc(), scheduler="synchronous")
+    assert np.std(drawn) == pytest.approx(np.std(separate), rel=0.035)
+
+
+def test_signal_spreads_through_the_mask_in_the_null_too() -> None:
+    """Steep spectra: a shell's signal comes from stronger shells below it, which hold fewer coefficients."""
+    box, shells, mask = (32, 32, 32), (9, 10, 11), sphere_mask((32, 32, 32), 8, edge=3)
+    variances: dict[str, list[np.ndarray]] = {"maps": [], "with signal": [], "noise alone": []}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(simulate, "truth_of", lambda *_, **__: None)
+        for seed in range(40):
+            maps = ca.simulate_half_maps(box, seed=seed, ssnr=lambda shell, _: np.exp(1.4 * (9.0 - shell)))
+            r = ca.analyze(dataclasses.replace(maps, mask=mask), scheduler="synchronous")
+            fsc, areas = r.global_fsc.fsc, r.dfsc.areas
+
+            def spread(values: np.ndarray, areas: np.ndarray = areas) -> np.ndarray:
+                return np.asarray(areas @ np.square(values - areas @ values))
+
+            variances["maps"].append(spread(r.dfsc.values[:, np.array(shells) - 1]))
+            plan = NoisePlan(
+                box=box, axes=r.dfsc.axes, cone_half_angle=17.0, shells=shells, replicates=45, seed=seed,
+                mask=mask_kernel(mask), signal=signal_to_noise(r.global_fsc.fsc_unmasked),
+            )  # fmt: skip
+            for name, made in (("with signal", plan), ("noise alone", dataclasses.replace(plan, signal=None))):
+                null = for_each_shell(
+                    made,
+                    lambda noise, fsc=fsc, spread=spread: spread(noise.isotropic_fsc(fsc[noise.shell - 1])).mean(),
+                    scheduler="synchronous",
+                )
+                variances[name].append(np.array(null))
+    mean = {name: np.mean(values, axis=0) for name, values in variances.items()}
+    np.testing.assert_allclose(mean["with signal"] / mean["maps"], 1, atol=0.15)
+    assert (mean["noise alone"] / mean["maps"])[:2].max() < 0.8
+
+
 def test_symmetrised_maps_are_tested_fairly() -> None:
     """Two-fold maps: about the level with the group, above it without."""
     group = point_group("D2")
@@ -218,10 +279,7 @@ def test_symmetrised_maps_are_tested_fairly() -> None:
         patch.setattr(simulate, "truth_of", lambda *_, **__: None)
         for seed in range(30):
             maps = ca.simulate_half_maps(32, seed=seed, ssnr=tilted_ssnr(32, 1.0))
-            halves = [
-                sum(np.flip(half, axis=turn) for turn in ((), (0, 1), (1, 2), (0, 2))) / np.float32(2)
-                for half in (maps.half1, maps.half2)
-            ]
+            halves = [d2_symmetrised(half) for half in (maps.half1, maps.half2)]
             r = ca.analyze(HalfMaps(half1=halves[0], half2=halves[1], voxel_size=1.0), scheduler="synchronous")
             for rotations, found in ((group, fair), (None, unfair)):
                 test = calibrate(
@@ -284,7 +342,7 @@ def test_progress_is_told_and_stop_is_heard(isotropic: list[Draw]) -> None:
     calibrate(
         r.dfsc, r.fso, r.bingham, r.global_fsc, r.settings, n=99, mask=kernel, progress=lambda *step: told.append(step)
     )
-    assert {stage for stage, _, _ in told} == {"calibrating: noise maps", "calibrating"}
+    assert {stage for stage, _, _ in told} == {"calibrating: noise maps", "calibrating: signal maps", "calibrating"}
     assert told[-1][1] == told[-1][2]
     stop = threading.Event()
     stop.set()

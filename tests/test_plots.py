@@ -40,9 +40,15 @@ def test_curves_hold_the_numbers(small_result: ca.AnalysisResult) -> None:
 
 
 def test_bingham_curve_is_chosen_by_name(small_result: ca.AnalysisResult) -> None:
-    ax = Figure().add_subplot()
-    plots.fso_plot(small_result, ax, bingham="p_value")
-    assert "small is anisotropic" in ax.figure.axes[1].get_ylabel()
+    calibrated = small_result.with_calibration(n=39)
+    for name, label in (
+        ("p_value", "Bingham p, textbook\n(small: anisotropic)"),
+        ("published", "Bingham test, as published\n(grows with anisotropy)"),
+        ("calibrated", "Bingham p, calibrated\n(small: anisotropic)"),
+    ):
+        ax = Figure().add_subplot()
+        plots.fso_plot(calibrated, ax, bingham=name)
+        assert ax.figure.axes[1].get_ylabel() == label
     with pytest.raises(ResultError, match="calibrate it first"):
         plots.fso_plot(small_result, Figure().add_subplot(), bingham="calibrated")
 

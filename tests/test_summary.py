@@ -1,5 +1,6 @@
 """The headline and the tables say what was measured, and no more."""
 
+import dataclasses
 import json
 from collections.abc import Callable
 from html.parser import HTMLParser
@@ -10,10 +11,11 @@ from rich.console import Console
 
 import cryoaniso_nb as ca
 from cryoaniso_nb.directions import axes_for
-from cryoaniso_nb.headline import axis_angles, dark_axes, headline, map_verdict, worst_axis
+from cryoaniso_nb.headline import axis_angles, crossing_text, dark_axes, headline, map_verdict, worst_axis
 from cryoaniso_nb.measures.spread import angular_spread
-from cryoaniso_nb.results import InputFile
+from cryoaniso_nb.results import Crossing, InputFile
 from cryoaniso_nb.summary import html_table, json_ready, summary_dict, table_rows, terminal_table
+from cryoaniso_nb.widgets.statistics import statistics_words
 
 Maker = Callable[..., ca.AnalysisResult]
 
@@ -135,6 +137,44 @@ def test_later_measures_appear(small_result: ca.AnalysisResult) -> None:
     np.testing.assert_array_equal(variables["calibrated"].values, full.calibration.p_value)
 
 
+def test_ends_of_intervals_without_a_number_say_why(small_result: ca.AnalysisResult) -> None:
+    """Unknown below the shells that have a band is another thing than past Nyquist."""
+    full = small_result.with_band(n=39)
+    assert full.band is not None
+    nan, start = float("nan"), 1 / full.band.frequency[np.isfinite(full.band.low)][0]
+    before, past = f"unknown (before the band starts at {start:.2f} Å)", "past Nyquist (4.00 Å)"
+    crossed = dataclasses.replace(full.fso.middle, frequency=0.9 * full.fso.frequency[-1])
+    thin = dataclasses.replace(full.fso.middle, frequency=0.9 / start)
+    never = Crossing(level=0.5, frequency=nan, flag=ca.ResolutionFlag.NOT_CROSSED)
+    for interval, crossing, words in (
+        ((10.0, 8.0), crossed, "10.00 Å to 8.00 Å"),
+        ((nan, 8.0), crossed, f"{before} to 8.00 Å"),
+        ((10.0, nan), crossed, f"10.00 Å to {past}"),
+        ((nan, nan), crossed, f"{before} to {past}"),
+        ((nan, nan), thin, before),
+        ((nan, nan), never, "not reached up to Nyquist"),
+    ):
+        shown = full.replace(band=full.band.replace(middle=interval), fso=full.fso.replace(middle=crossing))
+        assert dict(table_rows(shown))["FSO = 0.5, 95 % interval"] == words
+        assert summary_dict(shown)["fso_0.5_interval_text"] == words
+        assert f"FSO = 0.5 at {crossing_text(crossing, full.fso.frequency)}, interval {words};" in " ".join(
+            statistics_words(shown)
+        )
+
+
+def test_statistics_say_how_they_were_made(small_result: ca.AnalysisResult) -> None:
+    full = small_result.with_calibration(n=39, seed=3).with_band(n=49, seed=4, symmetry="c2")
+    data, rows = summary_dict(full), dict(table_rows(full))
+    assert (data["calibration_symmetry"], data["band_symmetry"]) == ("C1", "C2")
+    assert rows["Calibrated against"] == "39 isotropic pairs of half maps, seed 3, symmetry C1"
+    assert rows["Floor, band and intervals from"] == "49 replicates, seed 4, symmetry C2"
+    assert "(49 replicates, seed 4, symmetry C2)" in " ".join(statistics_words(full))
+    assert full.band is not None
+    older = full.replace(band=full.band.replace(symmetry=""))
+    assert summary_dict(older)["band_symmetry"] == "not recorded"
+    assert "symmetry not recorded" in dict(table_rows(older))["Floor, band and intervals from"]
+
+
 def test_nothing_crossing_is_said_in_words(made_result: Maker) -> None:
     result = made_result(np.full((81, 32), 0.9))
     data = summary_dict(result)
@@ -161,6 +201,7 @@ def test_a_calibrated_test_decides(small_result: ca.AnalysisResult) -> None:
             return getattr(small_result, name)
 
     assert map_verdict(Calibrated(0.5)).word == "isotropic"  # type: ignore[arg-type]
+    assert map_verdict(Calibrated(0.05)).word == "anisotropic"  # type: ignore[arg-type]  # 19 replicates' smallest p
     assert map_verdict(Calibrated(0.01)).word == "anisotropic"  # type: ignore[arg-type]
 
 

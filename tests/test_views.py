@@ -300,6 +300,7 @@ def test_statistics_are_asked_for_and_drawn(explorer: Any) -> None:
     assert explorer.session.state.bingham == curves.choice.value == "calibrated"
     np.testing.assert_array_equal(np.unique(curves.bt.y), np.unique(result.bingham.calibrated[known]))
     assert f"p = {result.calibration.map_p_value:.2g}" in view.page.value
+    view.symmetry.value = "C2"
     view.band.click()
     band = explorer.result().band
     np.testing.assert_array_equal(curves.band.y, np.stack([band.low, band.high])[:, np.isfinite(band.low)])
@@ -310,7 +311,10 @@ def test_statistics_are_asked_for_and_drawn(explorer: Any) -> None:
     assert explorer.result().calibration is result.calibration, "one doesn't take the other away"
     assert f"{band.middle[0]:.2f} Å" in view.page.value
     assert "with_calibration(n=39, seed=3)" in explorer.code()
-    assert "with_band(n=39, seed=3)" in explorer.code()
+    assert "with_band(n=39, seed=3, symmetry='C2')" in explorer.code(), "each with the point group it was asked for"
+    assert [name for name, _ in curves.choice.options] == [
+        "BT textbook p-value", "BT as published", "BT calibrated p-value",
+    ]  # fmt: skip
     assert explorer.session.state.status == "done"
     assert view.correct.disabled, "there is no mask"
     explorer.session.recut(cone_half_angle=plain.settings.cone_half_angle + 5)

@@ -1,7 +1,7 @@
 """How far noise alone moves occupancy and resolution: floor, bands and intervals.
 
 For the analysis: ``band(dfsc, fso, settings, n=, seed=, level=, mask=, rotations=,
-nodes_per_face=, scheduler=, progress=, cancel=) -> Band``, with `mask` the result's `MaskKernel`.
+symmetry=, nodes_per_face=, scheduler=, progress=, cancel=) -> Band``, with `mask` the result's `MaskKernel`.
 """
 
 from __future__ import annotations
@@ -65,6 +65,8 @@ class Band(Result):
         Of the band, 0.95.
     n, seed : int
         Number of replicates, and their seed.
+    symmetry : str
+        Point group of the noise; '' in files of versions that didn't record it.
     """
 
     frequency: Floats
@@ -83,6 +85,7 @@ class Band(Result):
     level: float
     n: int
     seed: int
+    symmetry: str = ""
 
 
 def pass_probability(dfsc: Floats, n_eff: Floats, threshold: float) -> Floats:
@@ -235,6 +238,7 @@ def band(
     level: float = 0.95,
     mask: MaskKernel | None = None,
     rotations: Floats | None = None,
+    symmetry: str = "C1",
     nodes_per_face: int = 49,
     scheduler: Any = "threads",
     progress: Progress | None = None,
@@ -264,6 +268,8 @@ def band(
         Of the mask that the maps were multiplied with.
     rotations : ndarray, shape (G, 3, 3), optional
         Point group of the maps, acting on (x, y, z).
+    symmetry : str
+        Its name.
     nodes_per_face : int
         Fineness of the direction nodes.
     scheduler : str or distributed.Client
@@ -313,7 +319,8 @@ def band(
     )
     share = _share(dfsc.n_eff, drawn, shells)
     noise = _everywhere(dfsc.n_eff, drawn, shells, seed)
-    return _summarised(dfsc, curve, noise, share, level, n, seed, cancel)
+    found = _summarised(dfsc, curve, noise, share, level, cancel)
+    return found.replace(n=n, seed=seed, symmetry=symmetry)
 
 
 def _share(n_eff: Floats, drawn: list[NDArray[np.float32]], shells: tuple[int, ...]) -> Floats:
@@ -355,8 +362,6 @@ def _summarised(
     noise: NDArray[np.float32],
     share: Floats,
     level: float,
-    n: int,
-    seed: int,
     cancel: threading.Event | None,
 ) -> Band:
     areas, frequency, threshold = dfsc.areas / dfsc.areas.sum(), dfsc.frequency, curve.threshold
@@ -410,8 +415,8 @@ def _summarised(
         doubtful=few | outside,
         n_eff_share=share,
         level=level,
-        n=n,
-        seed=seed,
+        n=noise.shape[2],
+        seed=0,
     )
 
 

@@ -29,6 +29,7 @@ __all__ = [
     "calibrated_shells",
     "check_replicates",
     "monte_carlo_p",
+    "signal_to_noise",
 ]
 
 Floats = NDArray[np.float64]
@@ -194,7 +195,8 @@ def calibrate(
     bingham : Bingham
         The observed statistic.
     global_fsc : GlobalFSC
-        Each replicate has exactly this FSC in every shell.
+        Each replicate has exactly this FSC in every shell. The one without the mask tells how
+        strong the signal is that the mask spreads over shells.
     settings : Settings
         Box and cone.
     n : int
@@ -249,6 +251,7 @@ def calibrate(
         mask=mask,
         rotations=rotations,
         nodes_per_face=nodes_per_face,
+        signal=signal_to_noise(global_fsc.fsc_unmasked),
     )
     reduce = _Statistic(
         dfsc.axes, dfsc.areas, curve.threshold, {s: float(np.clip(global_fsc.fsc[s - 1], -1, 1)) for s in shells}
@@ -277,6 +280,28 @@ def calibrate(
         masked=mask is not None,
         symmetry=symmetry,
     )
+
+
+def signal_to_noise(fsc: Floats) -> Floats:
+    """Spectral signal-to-noise ratio a^2 of half maps.
+
+    Parameters
+    ----------
+    fsc : ndarray, shape (S,)
+        FSC of whole shells; NaN counts as 0.
+
+    Returns
+    -------
+    ndarray, shape (S,)
+        FSC / (1 - FSC), 0 where the FSC is negative.
+
+    Examples
+    --------
+    >>> signal_to_noise(np.array([0.5, -0.1])).tolist()
+    [1.0, 0.0]
+    """
+    ratio = np.clip(np.nan_to_num(fsc), 0.0, 1 - 1e-6)
+    return np.asarray(ratio / (1 - ratio))
 
 
 def _map_test(

@@ -131,6 +131,8 @@ class NoisePlan:
         Point group of the maps: the noise has its symmetry.
     nodes_per_face : int
         Fineness of the direction nodes.
+    signal : ndarray, shape (S,), or None
+        a^2 of shells 1 to Nyquist: besides noise, draw signal of this spectrum through the mask.
     """
 
     box: Box
@@ -142,6 +144,12 @@ class NoisePlan:
     mask: MaskKernel | None = None
     rotations: Floats | None = None
     nodes_per_face: int = 49
+    signal: Floats | None = None
+
+    @property
+    def signals(self) -> int:
+        """Number of signal fields; without a mask a pair of noise fields is all that half maps need."""
+        return 0 if self.mask is None or self.signal is None else self.fields // 2
 
     @property
     def fields(self) -> int:
@@ -167,6 +175,8 @@ class ShellNoise:
         The same over the whole shell.
     whole_cross : ndarray, shape (n,)
         The same over the whole shell.
+    gram, whole_gram : ndarray, shape (A, n, 3, 3) and (n, 3, 3), or None
+        Sums of Re F* F between the signal field of each pair and its two noise fields.
     """
 
     shell: int
@@ -176,6 +186,8 @@ class ShellNoise:
     second: NDArray[np.int64]
     whole_power: Floats
     whole_cross: Floats
+    gram: Floats | None = None
+    whole_gram: Floats | None = None
 
     def noise_fsc(self) -> Floats:
         """dFSC of pure noise in each cone, shape (A, n)."""
@@ -186,7 +198,8 @@ class ShellNoise:
         """dFSC of isotropic half maps whose FSC over the whole shell is exactly `fsc`.
 
         X = F_i and Y = fsc F_i + sqrt(1 - fsc^2) F_j, each of unit power over the shell, where
-        F_j is first made orthogonal to F_i: the null is conditional on the measured FSC.
+        F_j is first made orthogonal to F_i: the null is conditional on the measured FSC. With
+        signal fields S it is X = a S + F_i and Y = a S + F_j, all three made orthogonal.
 
         Parameters
         ----------
@@ -198,10 +211,12 @@ class ShellNoise:
         ndarray, shape (A, n)
             NaN in empty cones.
         """
+        if self.gram is not None and self.whole_gram is not None:
+            return _fsc_with_signal(self.gram, self.whole_gram, fsc)
         rest = np.sqrt(max(0.0, 1 - fsc**2))
         gi, gj, gij = self.whole_power[self.first], self.whole_power[self.second], self.whole_cross
         slope = gij / gi
-        norm = gj - gij * slope
+        norm = np.maximum(gj - gij * slope, 1e-6 * gj)  # with two coefficients a shell's fields may be parallel
         di, dj = self.power[:, self.first], self.power[:, self.second]
         xx = di / gi
         mixed = (self.cross - slope * di) / np.sqrt(gi * norm)
@@ -210,6 +225,22 @@ class ShellNoise:
         power = xx * (fsc**2 * xx + 2 * fsc * rest * mixed + rest**2 * other)
         root = np.sqrt(np.maximum(power, 0))
         return np.asarray(np.divide(xy, root, out=np.full(power.shape, np.nan), where=power > 0))
+
+
+def _fsc_with_signal(gram: Floats, whole: Floats, fsc: float) -> Floats:
+    """dFSC of sqrt(r) S + sqrt(1 - r) N1 and sqrt(r) S + sqrt(1 - r) N2, orthonormal over the shell, (A, n)."""
+    scale = np.sqrt(np.einsum("nii->ni", whole))
+    whole = whole / scale[:, :, None] / scale[:, None, :]
+    basis = np.linalg.inv(np.linalg.cholesky(whole + 1e-6 * np.eye(3))) / scale[:, None, :]
+    r, common = max(fsc, 0.0), min(fsc, 0.0)  # a negative FSC is common noise of opposite sign
+    first = np.sqrt([r, 1 - r, 0.0]) @ basis
+    second = np.array([np.sqrt(r), np.sqrt(1 - r) * common, np.sqrt((1 - r) * (1 - common**2))]) @ basis
+    xy, xx, yy = (
+        np.einsum("anij,ni,nj->an", gram, c, d, optimize=True)
+        for c, d in ((first, second), (first, first), (second, second))
+    )
+    root = np.sqrt(np.maximum(xx * yy, 0))
+    return np.asarray(np.divide(xy, root, out=np.full(root.shape, np.nan), where=root > 0))
 
 
 def shell_lattice(
@@ -309,6 +340,19 @@ def _domain(k: Singles, rotations: Floats | None) -> NDArray[np.bool_]:
     return np.asarray(own >= images.max(axis=1) - 1e-4)
 
 
+def _real_coefficients(k: Singles, rotations: Floats | None) -> NDArray[np.bool_]:
+    """Coefficients that a two-fold axis takes to their own Friedel mate: a symmetric map's are real.
+
+    Their orbit has half as many members as others, and each has half the degrees of freedom:
+    without their imaginary part they count in a cone as they do in a symmetric map.
+    """
+    real = np.zeros(len(k), dtype=bool)
+    for rotation in () if rotations is None else rotations:
+        if np.isclose(np.trace(rotation), -1):
+            real |= np.abs(k @ (rotation + np.eye(3))).max(axis=1) < 1e-3  # perpendicular to the axis
+    return real
+
+
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class _DrawField:
     """One noise map through the mask, at some coefficients."""
@@ -325,6 +369,32 @@ class _DrawField:
         noise *= _full_mask(self.kernel)
         spectrum = scipy.fft.rfftn(noise, overwrite_x=True).ravel()[self.index]
         return np.asarray(spectrum / np.sqrt(np.mean(np.abs(spectrum) ** 2)))
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class _DrawSignal:
+    """One signal map through the mask, at some coefficients."""
+
+    kernel: MaskKernel
+    index: NDArray[np.int32]
+    seed: int
+    signal: Floats
+    cancel: threading.Event | None  # None on a cluster, where it can't be seen
+
+    def __call__(self, number: int) -> NDArray[np.complex64]:
+        random = np.random.default_rng([self.seed, 2**21 + number])
+        spectrum = scipy.fft.rfftn(random.standard_normal(self.kernel.box, dtype=np.float32))
+        z, y, x = coordinates(self.kernel.box)
+        amplitude = np.log(np.maximum(self.signal, 1e-9)) / 2
+        for iz, kz in enumerate(z):
+            Cancelled.if_set(self.cancel)
+            radius = np.sqrt(kz**2 + y[:, None] ** 2 + x**2)
+            spectrum[iz] *= np.exp(np.interp(radius, np.arange(1, amplitude.size + 1), amplitude)).astype(np.float32)
+        spectrum[0, 0, 0] = 0  # the mean has no direction
+        clean = scipy.fft.irfftn(spectrum, s=self.kernel.box, overwrite_x=True)
+        Cancelled.if_set(self.cancel)
+        clean *= _full_mask(self.kernel)
+        return np.asarray(scipy.fft.rfftn(clean, overwrite_x=True).ravel()[self.index])
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -352,7 +422,8 @@ class _ShellTask:
         else:
             drawn = np.stack([field[keep] for field in item.drawn], axis=1)
             real, imag = np.ascontiguousarray(drawn.real), np.ascontiguousarray(drawn.imag)
-        rows, columns = np.triu_indices(fields)
+        imag[_real_coefficients(k, plan.rotations)] = 0
+        rows, columns = np.triu_indices(real.shape[1])
         if item.shell >= first_dense_shell(plan.box) and self.node_weights is not None:
             products = np.zeros((3 * plan.nodes_per_face**2, rows.size), dtype=np.float32)
             spread_products(real, imag, k, plan.nodes_per_face, products)
@@ -363,8 +434,15 @@ class _ShellTask:
             weights = cone_weights(plan.axes, directions, plan.cone_half_angle, plan.rotations)
         cones = (weights @ products).astype(np.float64)
         whole = products.sum(axis=0, dtype=np.float64)
-        diagonal = np.flatnonzero(rows == columns)
-        pairs = np.flatnonzero(rows < columns)[: plan.replicates]
+        diagonal = np.flatnonzero((rows == columns) & (rows < fields))
+        pairs = np.flatnonzero((rows < columns) & (columns < fields))[: plan.replicates]
+        gram = whole_gram = None
+        if plan.signals:
+            members = np.stack([fields + np.arange(pairs.size) % plan.signals, rows[pairs], columns[pairs]], axis=1)
+            place = np.zeros((real.shape[1],) * 2, dtype=np.int64)
+            place[rows, columns] = place[columns, rows] = np.arange(rows.size)
+            chosen = place[members[:, :, None], members[:, None, :]]
+            gram, whole_gram = cones[:, chosen], whole[chosen]
         noise = ShellNoise(
             shell=item.shell,
             power=cones[:, diagonal],
@@ -373,6 +451,8 @@ class _ShellTask:
             second=columns[pairs],
             whole_power=whole[diagonal],
             whole_cross=whole[pairs],
+            gram=gram,
+            whole_gram=whole_gram,
         )
         return self.reduce(noise)
 
@@ -430,8 +510,12 @@ def for_each_shell(
         local = scheduler in ("threads", "synchronous")
         if local:
             _full_mask(plan.mask)  # made once, before the threads ask for it
-        draw = _DrawField(plan.mask, index, plan.seed, cancel if local else None)
+        stop = cancel if local else None
+        draw = _DrawField(plan.mask, index, plan.seed, stop)
         drawn = map_tasks(draw, range(plan.fields), stage=f"{stage}: noise maps", **common)
+        if plan.signals and plan.signal is not None:
+            signal = _DrawSignal(plan.mask, index, plan.seed, plan.signal, stop)
+            drawn += map_tasks(signal, range(plan.signals), stage=f"{stage}: signal maps", **common)
     items = []
     for s in plan.shells:
         part = slice(*np.searchsorted(shell, (s, s + 1)))

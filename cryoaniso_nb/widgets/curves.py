@@ -17,7 +17,7 @@ __all__ = ["BINGHAM_CURVES", "FSOView"]
 # name -> (label on the axis, one line of explanation)
 BINGHAM_CURVES = {
     "p_value": (
-        "BT p-value",
+        "BT textbook p-value",
         "Chance of so large a Bingham statistic if directions were independent and isotropic: small means anisotropic.",
     ),
     "published": (
@@ -104,7 +104,7 @@ class FSOView(View):
         self.p_axis = bqplot.Axis(
             scale=self.p,
             side="right",
-            label="BT p-value",
+            label=BINGHAM_CURVES["p_value"][0],
             tick_style=TICKS,
             label_offset="40px",
             tick_values=np.array([0, 0.05, 0.25, 0.5, 0.75, 1.0]),
@@ -149,7 +149,7 @@ class FSOView(View):
         self.slider.observe(self._slid, names="value")
         self.choice = ipywidgets.Dropdown(
             description="Test",
-            options=[("BT p-value", "p_value"), ("BT as published", "published")],
+            options=[(BINGHAM_CURVES[name][0], name) for name in ("p_value", "published")],
             layout={"width": "230px"},
             style={"description_width": "34px"},
         )

@@ -156,9 +156,11 @@ def code(source: Source, result: AnalysisResult, bingham: str) -> str:
 
 def _statistics(source: Source, result: AnalysisResult) -> list[str]:
     """What was asked for besides, in code."""
-    lines, more = [], "" if source.symmetry == "C1" else f", symmetry={source.symmetry!r}"
+    lines = []
     for name, found in (("calibration", result.calibration), ("band", result.band)):
         if found is not None:
+            symmetry = found.symmetry or source.symmetry
+            more = "" if symmetry == "C1" else f", symmetry={symmetry!r}"
             lines.append(f"result = result.with_{name}(n={found.n}, seed={found.seed}{more})")
     if result.mask_correction is not None:
         lines.append(f"result = result.with_mask_correction(maps, seed={result.mask_correction.seed})")

@@ -14,6 +14,7 @@ from ..analysis_result import AnalysisResult
 from ..directions import angles
 from ..headline import crossing_text, map_p_value
 from ..maps import HalfMaps
+from ..summary import interval_texts, made_from
 from ..symmetry import point_group
 from ._session import sentence
 from ._view import View
@@ -177,19 +178,19 @@ def _calibration_words(result: AnalysisResult) -> list[str]:
     calibration = result.calibration
     if calibration is None:
         return [
-            "Not calibrated yet: the BT p-value and the published curve take overlapping cones as independent and "
-            "call most isotropic maps anisotropic; press Calibrate for a test that holds."
+            "Not calibrated yet: the textbook p-value and the published curve take overlapping cones as independent "
+            "and call most isotropic maps anisotropic; press Calibrate for a test that holds."
         ]
-    p, made = map_p_value(result), f"{calibration.n} isotropic pairs, seed {calibration.seed}, {calibration.symmetry}"
+    p, made = map_p_value(result), made_from(result)["calibration"]
     if not math.isfinite(p):
         return [f"Whole map: FSO never falls to 0.9, so there is no transition zone to test ({made})."]
-    found = "anisotropic beyond chance" if p < SIGNIFICANT else "no anisotropy beyond chance"
+    found = "anisotropic beyond chance" if p <= SIGNIFICANT else "no anisotropy beyond chance"
     words = [f"Whole map: p = {p:.2g}, {found} (calibrated test corrected for its many shells; {made})."]
     low, high = result.bingham.range("calibrated")
     if math.isfinite(low):
-        words.append(f"Single shells: calibrated p below {SIGNIFICANT:g} from {low:.2f} to {high:.2f} Å.")
+        words.append(f"Single shells: calibrated p is at most {SIGNIFICANT:g} from {low:.2f} to {high:.2f} Å.")
     else:
-        words.append(f"Single shells: calibrated p is below {SIGNIFICANT:g} in no shell.")
+        words.append(f"Single shells: calibrated p is above {SIGNIFICANT:g} in all shells of the zone.")
     return words
 
 
@@ -197,15 +198,12 @@ def _band_words(result: AnalysisResult) -> list[str]:
     band = result.band
     if band is None:
         return ["No band yet: press Band for the noise floor, and for intervals of FSO and of the resolutions."]
-    found = []
-    for name, crossing, interval in (
-        ("0.9", result.fso.onset, band.onset),
-        ("0.5", result.fso.middle, band.middle),
-        ("0.1", result.fso.end, band.end),
-    ):
-        ends = " to ".join(f"{value:.2f} Å" if math.isfinite(value) else "past Nyquist" for value in interval)
-        found.append(f"FSO = {name} at {crossing_text(crossing, result.fso.frequency)} ({ends})")
-    words = [f"With {100 * band.level:g} % intervals: {'; '.join(found)} ({band.n} replicates, seed {band.seed})."]
+    crossings = {"0.9": result.fso.onset, "0.5": result.fso.middle, "0.1": result.fso.end}
+    found = [
+        f"FSO = {name} at {crossing_text(crossings[name], result.fso.frequency)}, interval {words}"
+        for name, words in interval_texts(result).items()
+    ]
+    words = [f"With {100 * band.level:g} % intervals: {'; '.join(found)} ({made_from(result)['band']})."]
     doubtful = np.flatnonzero(band.doubtful & result.directional_resolution.measured)
     if doubtful.size == 0:
         return [*words, "No direction's resolution was set by noise alone."]

@@ -2,6 +2,10 @@
 
     python docs/studies/calibration.py --boxes 48 64 --power-maps 60
     python docs/studies/calibration.py --boxes 96 --power-maps 0 --name calibration_96
+    python docs/studies/calibration.py --boxes 48 64 --profiles steep --masks yes --maps 200 \\
+        --first-seed 50000000 --power-maps 0 --name fresh_seeds
+    python docs/studies/calibration.py --boxes 96 --profiles slow --masks no --maps 100 \\
+        --first-seed 60000000 --power-maps 0 --name fresh_seeds
 
 Each map has its own null with its own seed. One line a case goes to calibration.csv (or the
 name given) beside this file, the histograms of all p-values to calibration.json, as soon as the case is done.
@@ -42,10 +46,10 @@ def ssnr_of(profile: str, ratio: float, box: int):
     return ssnr
 
 
-def soft_ellipsoid(box: int) -> np.ndarray:
-    """A soft mask that keeps about 13 % of the box."""
-    z, y, x = np.indices((box, box, box)) - box / 2
-    radius = np.sqrt((z / 1.3) ** 2 + y**2 + x**2)
+def soft_ellipsoid(box: int, stretch: float = 1.3) -> np.ndarray:
+    """A soft mask that keeps about 11 % of the box, a ball with ``stretch=1``."""
+    z, y, x = np.indices((box, box, box)) - box // 2
+    radius = np.sqrt((z / stretch) ** 2 + y**2 + x**2)
     return (0.5 * (1 - np.tanh((radius - 0.27 * box) / 1.5))).astype(np.float32)
 
 
@@ -54,7 +58,7 @@ def run(case: dict, maps: int, first_seed: int) -> tuple[dict, dict]:
     box, masked = case["box"], case["mask"]
     mask = soft_ellipsoid(box) if masked else None
     kernel = mask_kernel(mask)
-    zone, textbook, published, whole, shells = [], [], [], [], []
+    zone, textbook, published, whole, owner = [], [], [], [], []
     start = time.perf_counter()
     for seed in range(first_seed, first_seed + maps):
         halves = simulate.simulate_half_maps(box, 1.0, seed=seed, ssnr=ssnr_of(case["profile"], case["ratio"], box))
@@ -69,8 +73,9 @@ def run(case: dict, maps: int, first_seed: int) -> tuple[dict, dict]:
         textbook.extend(r.bingham.p_value[inside])
         published.extend(r.bingham.published[inside])
         whole.append(test.map_p_value)
-        shells.append(int(inside.sum()))
-    zone, textbook, published, whole = map(np.array, (zone, textbook, published, whole))
+        owner.extend([seed - first_seed] * int(inside.sum()))
+    zone, textbook, published, whole, owner = map(np.array, (zone, textbook, published, whole, owner))
+    excess = np.bincount(owner, (zone <= 0.05) - (zone <= 0.05).mean(), maps)  # shells of one map are not independent
     row = {
         **case,
         "maps": maps,
@@ -78,6 +83,7 @@ def run(case: dict, maps: int, first_seed: int) -> tuple[dict, dict]:
         "textbook_rejected": round(float((textbook < 0.05).mean()), 4),
         "published_above_0.95": round(float((published > 0.95).mean()), 4),
         "calibrated_rejected": round(float((zone <= 0.05).mean()), 4),
+        "calibrated_rejected_se": round(float(np.sqrt((excess**2).sum()) / zone.size), 4),
         "map_test_rejected": round(float((whole <= 0.05).mean()), 4),
         "seconds": round(time.perf_counter() - start, 1),
     }
@@ -93,12 +99,16 @@ def main() -> None:
     """Run all cases."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--boxes", type=int, nargs="+", default=[48, 64, 96])
+    parser.add_argument("--profiles", nargs="+", choices=("slow", "steep"), default=["slow", "steep"])
+    parser.add_argument("--masks", nargs="+", choices=("no", "yes"), default=["no", "yes"])
+    parser.add_argument("--maps", type=int, help="isotropic maps a case, instead of 100, 90 and 60 by box")
+    parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--name", default="calibration")
     parser.add_argument("--power-maps", type=int, default=60)
     options = parser.parse_args()
     simulate.truth_of = lambda *_, **__: None  # the truth is known here and not asked for
     sizes = [
-        ({"box": box, "profile": profile, "mask": mask, "ratio": 1.0}, MAPS[box])
+        ({"box": box, "profile": profile, "mask": mask, "ratio": 1.0}, options.maps or MAPS[box])
         for box in options.boxes
         for profile in ("slow", "steep")
         for mask in (False, True)
@@ -109,17 +119,32 @@ def main() -> None:
         for mask in (False, True)
         if options.power_maps
     ]
-    rows, histograms = [], []
-    for number, (case, maps) in enumerate(sizes + power):
-        row, counts = run(case, maps, 100_000 * case["box"] + 10_000 * number)
-        rows.append(row)
-        histograms.append(counts)
-        print(row, flush=True)
-        with (HERE / f"{options.name}.csv").open("w", newline="") as file:
-            writer = csv.DictWriter(file, rows[0])
-            writer.writeheader()
-            writer.writerows(rows)
-        (HERE / f"{options.name}.json").write_text(json.dumps(histograms))
+    for number, (case, maps) in enumerate(sizes + power):  # a case's seeds don't depend on which others are run
+        if case["profile"] in options.profiles and ("no", "yes")[case["mask"]] in options.masks:
+            row, counts = run(case, maps, options.first_seed + 100_000 * case["box"] + 10_000 * number)
+            print(row, flush=True)
+            keep(HERE / options.name, row, ("box", "profile", "mask", "ratio"), counts)
+
+
+def keep(path: Path, row: dict, names: tuple[str, ...], counts: dict | None = None) -> None:
+    """Add a case, told by these columns, to the files, in place of an earlier run of it; the others stay."""
+
+    def key(case: dict) -> list[str]:
+        return [str(case[name]) for name in names]
+
+    table, histograms = path.with_suffix(".csv"), path.with_suffix(".json")
+    rows = list(csv.DictReader(table.open())) if table.exists() else []
+    places = [key(other) for other in rows]
+    place = places.index(key(row)) if key(row) in places else len(rows)
+    rows[place : place + 1] = [row]
+    with table.open("w", newline="") as file:
+        writer = csv.DictWriter(file, row)
+        writer.writeheader()
+        writer.writerows(rows)
+    if counts is not None:
+        found = json.loads(histograms.read_text()) if histograms.exists() else []
+        found[place : place + 1] = [counts]
+        histograms.write_text(json.dumps(found))
 
 
 if __name__ == "__main__":
