@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from cryoaniso_nb.analysis import analyze
 from cryoaniso_nb.directions import areas, axes_for
 from cryoaniso_nb.engine import accumulate, cone_sums
-from cryoaniso_nb.errors import SettingsError
+from cryoaniso_nb.errors import ResultError, SettingsError
 from cryoaniso_nb.fourier import coordinates, first_dense_shell, hermitian_weights, shell_frequencies, shell_index
 from cryoaniso_nb.measures.cfar import cfar, dfsc_spread, fibonacci_axes, hard_sums, relative_signal
 from cryoaniso_nb.measures.fsc import correlation
-from cryoaniso_nb.results import DirectionalFSC, ResolutionFlag, Result
+from cryoaniso_nb.results import DirectionalFSC, InputFile, ResolutionFlag, Result
 from cryoaniso_nb.simulate import expected_histogram, preset_ssnr, simulate_half_maps
 
 BOX = (64, 64, 64)
@@ -200,6 +201,26 @@ def test_bad_angle_and_saving(histogram, tmp_path):
     result = cfar(histogram)
     loaded = Result.load(result.save(tmp_path / "c.npz"))
     assert loaded.worst(3) == result.worst(3)
+
+
+def test_a_result_has_the_ratios_and_the_functions_say_so():
+    result = analyze(simulate_half_maps(box=32, preset="missing-cone", seed=0))
+    assert np.array_equal(result.cfar(ending="first").area, cfar(result.histogram, ending="first").area)
+    assert np.array_equal(result.relative_signal().area, relative_signal(result.histogram).area)
+    for name, measure in (("cfar", cfar), ("relative_signal", relative_signal)):
+        with pytest.raises(SettingsError, match=rf"given AnalysisResult; call result\.{name}\("):
+            measure(result)
+        with pytest.raises(ResultError, match="needs the angular histogram"):
+            getattr(result.replace(histogram=None), name)()
+
+
+def test_areas_against_a_model_end_at_its_threshold():
+    result = analyze(simulate_half_maps(box=32, preset="missing-cone", seed=0), threshold=0.5)
+    assert result.cfar().level == 0.143
+    against_model = result.replace(inputs=(InputFile(role="model", name="m.cif"),))
+    assert against_model.against_model
+    assert not result.against_model
+    assert (against_model.cfar().level, against_model.cfar(level=0.3).level) == (0.5, 0.3)
 
 
 def test_spread_is_the_weighted_mean_and_sd_of_the_measured_axes():

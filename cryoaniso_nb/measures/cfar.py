@@ -263,7 +263,7 @@ def cfar(
     Raises
     ------
     SettingsError
-        For a cone narrower than 10 or wider than 45 degrees, or an unknown ending.
+        For a cone narrower than 10 or wider than 45 degrees, an unknown ending, or when `histogram` isn't one.
 
     Examples
     --------
@@ -315,7 +315,7 @@ def relative_signal(
     Raises
     ------
     SettingsError
-        For a half-angle under 10 or over 45 degrees, or an unknown ending.
+        For a half-angle under 10 or over 45 degrees, an unknown ending, or when `histogram` isn't one.
 
     Examples
     --------
@@ -327,7 +327,13 @@ def relative_signal(
     return _ratio(histogram, axes, "torus", half_angle, level, ending, start_shell)
 
 
-def _check(half_angle: float, ending: str) -> None:
+def _check(histogram: AngularHistogram, kind: str, half_angle: float, ending: str) -> None:
+    if not isinstance(histogram, AngularHistogram):
+        name = "cfar" if kind == "cone" else "relative_signal"
+        raise SettingsError(
+            f"{name} takes an AngularHistogram, but was given {type(histogram).__name__}; "
+            f"call result.{name}(...) on the result of an analysis."
+        )
     if not 10 <= half_angle <= 45:
         raise SettingsError(f"The half-angle is {half_angle:g} degrees, but it must lie between 10 and 45.")
     if ending not in ENDINGS:
@@ -343,7 +349,7 @@ def _ratio(
     ending: str,
     start_shell: int | None,
 ) -> AreaRatio:
-    _check(half_angle, ending)
+    _check(histogram, kind, half_angle, ending)
     directions = fibonacci_axes(N_AXES) if axes is None else axes
     radians = np.deg2rad(half_angle)
     bounds = (float(np.cos(radians)), 1.0) if kind == "cone" else (0.0, float(np.sin(radians)))
