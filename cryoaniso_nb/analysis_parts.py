@@ -12,7 +12,7 @@ from .directions import LEVELS, areas, axes_for
 from .engine import ConeSums
 from .errors import SettingsError
 from .fourier import shell_frequencies
-from .measures.fsc import correlation
+from .measures.fsc import correlation, global_crossing
 from .results import (
     AngularHistogram,
     DirectionalFSC,
@@ -122,7 +122,7 @@ def directional_fsc(settings: Settings, sums: ConeSums, level: int) -> Direction
 
 
 def sum_warnings(settings: Settings, curve: GlobalFSC) -> list[str]:
-    """What whole shells tell: identical halves, no mask, no crossing.
+    """What whole shells tell whatever the threshold: identical halves, no mask.
 
     Parameters
     ----------
@@ -144,14 +144,9 @@ def sum_warnings(settings: Settings, curve: GlobalFSC) -> list[str]:
     'No mask was given'
     """
     warnings = []
-    if np.nanmin(curve.fsc) > 1 - 1e-9:
+    if _identical(curve):
         warnings.append(
             "The half maps are identical (FSC is 1 everywhere): give the two maps of independent half sets."
-        )
-    elif curve.at_143.flag is ResolutionFlag.NOT_CROSSED:
-        nyquist = 1 / curve.frequency[-1]
-        warnings.append(
-            f"The FSC never falls below 0.143: the resolution is limited by Nyquist ({nyquist:.2f} Å), not measured."
         )
     if settings.mask == "none":
         warnings.append(
@@ -160,9 +155,21 @@ def sum_warnings(settings: Settings, curve: GlobalFSC) -> list[str]:
     return warnings
 
 
-def cone_warnings(settings: Settings, dfsc: DirectionalFSC, resolution: DirectionalResolution) -> list[str]:
-    """Cones that hold too few coefficients to tell."""
+def _identical(curve: GlobalFSC) -> bool:
+    return bool(np.nanmin(curve.fsc) > 1 - 1e-9)
+
+
+def cone_warnings(
+    settings: Settings, curve: GlobalFSC, dfsc: DirectionalFSC, resolution: DirectionalResolution
+) -> list[str]:
+    """What hangs on threshold and cones: FSC that never falls, cones of too few coefficients to tell."""
     warnings = []
+    if global_crossing(curve, settings.threshold).flag is ResolutionFlag.NOT_CROSSED and not _identical(curve):
+        nyquist = 1 / curve.frequency[-1]
+        warnings.append(
+            f"The FSC never falls below {settings.threshold:g}: "
+            f"the resolution is limited by Nyquist ({nyquist:.2f} Å), not measured."
+        )
     thin = np.flatnonzero((dfsc.n_eff[dfsc.done, FIRST_JUDGED_SHELL - 1 :] < THIN).any(axis=0)) + FIRST_JUDGED_SHELL
     if thin.size:
         warnings.append(

@@ -14,6 +14,7 @@ from .directions import axes_for
 from .engine import Progress, cone_sums, nodes_for
 from .errors import ResultError, SettingsError
 from .measures.bingham import bingham
+from .measures.fsc import global_crossing
 from .measures.fso import fso
 from .measures.resolution import directional_resolution
 from .results import (
@@ -32,8 +33,10 @@ if TYPE_CHECKING:  # loaded when asked for: a plain analysis starts faster witho
     from .maps import HalfMaps
     from .measures.bands import Band
     from .measures.calibration import Calibration
+    from .measures.cfar import AreaRatio
     from .measures.maskcorrection import MaskCorrection
     from .measures.noisefields import MaskKernel
+    from .measures.sphericity import Sphericity
     from .measures.threedfsc import ThreeDFSC
 
 __all__ = ["AnalysisResult", "measured"]
@@ -95,13 +98,19 @@ class AnalysisResult(Result):
         """Whether some axes are still to be done."""
         return not bool(self.dfsc.done.all())
 
+    @property
+    def against_model(self) -> bool:
+        """Whether a map was compared with an atomic model, not two half maps with each other."""
+        return any(item.role == "model" for item in self.inputs)
+
     def __repr__(self) -> str:
         state = f"partial, {int(self.dfsc.done.sum())} of {self.dfsc.done.size} axes, " if self.partial else ""
         box = "x".join(map(str, self.settings.box))
-        crossing, zone = self.global_fsc.at_143.resolution, self.fso.transition_zone
+        chi, zone = self.settings.threshold, self.fso.transition_zone
+        crossing = global_crossing(self.global_fsc, chi).resolution
         fsc = f"at {crossing:.2f} Å" if np.isfinite(crossing) else "not crossed"
         onset, end = (f"{value:.2f} Å" if np.isfinite(value) else "not crossed" for value in zone)
-        return f"<AnalysisResult {state}box {box}, FSC 0.143 {fsc}, transition zone {onset} to {end}>"
+        return f"<AnalysisResult {state}box {box}, FSC {chi:g} {fsc}, transition zone {onset} to {end}>"
 
     def with_cones(
         self,
@@ -428,6 +437,108 @@ class AnalysisResult(Result):
 
         return threedfsc_tan2017(maps, cutoff=cutoff, progress=progress, cancel=cancel)
 
+    def sphericity(self, threshold: float = 0.5) -> Sphericity:
+        """Sphericity of this result's 3DFSC volume, see `measures.sphericity`.
+
+        Parameters
+        ----------
+        threshold : float
+            FSC at the surface.
+
+        Returns
+        -------
+        Sphericity
+            Of the definition 'project'; for published values take that of
+            ``result.threedfsc("tan2017", maps=maps)``.
+
+        Raises
+        ------
+        SettingsError
+            When the threshold isn't between 0 and 1.
+
+        Examples
+        --------
+        >>> import cryoaniso_nb as ca
+        >>> ca.analyze(ca.simulate_half_maps(box=32, seed=0)).sphericity().value < 1
+        True
+        """
+        from .measures.sphericity import sphericity
+
+        return sphericity(self.threedfsc(), threshold)
+
+    def cfar(self, **settings: Any) -> AreaRatio:
+        """Area ratio of conical FSC curves, comparable with cryoSPARC's cFAR; see `measures.cfar`.
+
+        Parameters
+        ----------
+        **settings : dict
+            Of `measures.cfar.cfar`: axes, cone_half_angle, level, ending, start_shell. The level
+            is 0.143 unless given, against a model its threshold.
+
+        Returns
+        -------
+        AreaRatio
+            The ratio, a robust one, and the areas with their axes.
+
+        Raises
+        ------
+        ResultError
+            When this result came from exact sums and holds no histogram.
+        SettingsError
+            For settings out of range.
+
+        Examples
+        --------
+        >>> import cryoaniso_nb as ca
+        >>> ca.analyze(ca.simulate_half_maps(box=32, preset="missing-cone", seed=0)).cfar().ratio < 0.5
+        True
+        """
+        from .measures.cfar import cfar
+
+        return cfar(self._summed(), **{**self._level(), **settings})
+
+    def relative_signal(self, **settings: Any) -> AreaRatio:
+        """Signal per view direction, comparable with cryoSPARC's; see `measures.cfar`.
+
+        Parameters
+        ----------
+        **settings : dict
+            Of `measures.cfar.relative_signal`: axes, half_angle, level, ending, start_shell. The
+            level is 0.143 unless given, against a model its threshold.
+
+        Returns
+        -------
+        AreaRatio
+            Its `relative` is the signal of each view over the largest.
+
+        Raises
+        ------
+        ResultError
+            When this result came from exact sums and holds no histogram.
+        SettingsError
+            For settings out of range.
+
+        Examples
+        --------
+        >>> import cryoaniso_nb as ca
+        >>> ca.analyze(ca.simulate_half_maps(box=32, seed=0)).relative_signal().kind
+        'torus'
+        """
+        from .measures.cfar import relative_signal
+
+        return relative_signal(self._summed(), **{**self._level(), **settings})
+
+    def _level(self) -> dict[str, float]:
+        return {"level": self.settings.threshold} if self.against_model else {}
+
+    def _summed(self) -> AngularHistogram:
+        if self.histogram is None:
+            raise ResultError(
+                "The area ratio needs the angular histogram, which an analysis with exact sums lacks; "
+                "analyze the maps with method='histogram'."
+            )
+        return self.histogram
+
     def _whole(self, what: str) -> None:
         if self.partial:
             raise ResultError(
@@ -502,7 +613,7 @@ def measured(settings: Settings, source: Source, dfsc: DirectionalFSC, curve: Gl
     Returns
     -------
     AnalysisResult
-        With warnings about thin cones.
+        With warnings that hang on threshold and cones.
 
     Examples
     --------
@@ -525,5 +636,5 @@ def measured(settings: Settings, source: Source, dfsc: DirectionalFSC, curve: Gl
         histogram=source.histogram,
         mask_kernel=source.mask_kernel,
         map_warnings=source.map_warnings,
-        warnings=(*source.map_warnings, *cone_warnings(settings, dfsc, resolution)),
+        warnings=(*source.map_warnings, *cone_warnings(settings, curve, dfsc, resolution)),
     )

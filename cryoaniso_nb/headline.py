@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .directions import unit_vectors
+from .measures.fsc import global_crossing
 from .measures.resolution import START_SHELL, ResolutionStatistics, resolution_statistics
 from .measures.spread import AngularSpread, angular_spread
 from .results import (
@@ -232,10 +233,11 @@ def headline(r: Analysed) -> str:
 
 
 def _global(r: Analysed) -> str:
-    crossing = r.global_fsc.at_143
+    chi = r.settings.threshold
+    crossing = global_crossing(r.global_fsc, chi)
     if crossing.flag is ResolutionFlag.CROSSED:
-        return f"global FSC 0.143 at {crossing.resolution:.2f} Å"
-    return f"global FSC 0.143 {crossing_text(crossing, r.global_fsc.frequency)}"
+        return f"global FSC {chi:g} at {crossing.resolution:.2f} Å"
+    return f"global FSC {chi:g} {crossing_text(crossing, r.global_fsc.frequency)}"
 
 
 def _onset(r: Analysed) -> str:

@@ -187,5 +187,5 @@ def _judged(result: AnalysisResult, volume: str, model: str) -> AnalysisResult:
         )
     if low < DOUBTFUL:
         note = f"{model} hardly agrees with {volume} even at low resolution ({where}): is it fitted, and complete?"
-        return result.replace(warnings=(*result.warnings, note))
+        return result.replace(map_warnings=(*result.map_warnings, note), warnings=(*result.warnings, note))
     return result

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from .errors import ResultError
 from .fscfiles import ForeignFSC
 from .headline import Analysed
+from .measures.fsc import global_crossing
 from .measures.resolution import resolution_statistics, weighted_percentiles
 from .results import ResolutionFlag
 
@@ -299,9 +300,10 @@ def distribution(result: Analysed, ax: Axes, *, bins: int = 30) -> None:
     ax.hist(np.clip(values, None, top), bins=bins, range=span, weights=100 * weights, color=BLUE, alpha=0.75)
     for value, style, name in ((s.p5, ":", "5 %"), (s.p50, "-", "median"), (s.p95, ":", "95 %")):
         ax.axvline(value, color="black", lw=1.1, ls=style, label=f"{name}: {value:.2f} Å")
-    crossing = result.global_fsc.at_143
+    chi = result.settings.threshold
+    crossing = global_crossing(result.global_fsc, chi)
     if crossing.flag is ResolutionFlag.CROSSED:
-        label = f"FSC 0.143: {crossing.resolution:.2f} Å"
+        label = f"FSC {chi:g}: {crossing.resolution:.2f} Å"
         ax.axvline(crossing.resolution, color=VERMILION, lw=1.3, ls="--", label=label)
     missing = 100 * float(d.areas[d.flag != ResolutionFlag.CROSSED].sum())
     beyond = 100 * float(weights[values > top].sum())

@@ -30,6 +30,7 @@ Floats = NDArray[np.float64]
 _ANGLES = ("rlnAngleRot", "rlnAngleTilt", "rlnAnglePsi")
 _SUBTOMOGRAM_ANGLES = ("rlnTomoSubtomogramRot", "rlnTomoSubtomogramTilt", "rlnTomoSubtomogramPsi")
 _CS_POSE, _CS_SPLIT = "alignments3D/pose", "alignments3D/split"
+_CS_SHAPE, _CS_PIXEL = "blob/shape", "blob/psize_A"
 
 SUBTOMOGRAM_WARNING = (
     "These are poses of subtomograms: each row is a whole tilt series, so measures that count every pose as one "
@@ -55,6 +56,10 @@ class Poses(Result):
         File name, or 'arrays'.
     warnings : tuple of str
         What a user should know of these poses.
+    image_size : int
+        Pixels along a side of the particles' images, 0 where the file doesn't say.
+    pixel_size : float
+        Å, NaN where the file doesn't say.
     """
 
     views: Floats
@@ -63,6 +68,8 @@ class Poses(Result):
     kind: str
     source: str
     warnings: tuple[str, ...] = ()
+    image_size: int = 0
+    pixel_size: float = float("nan")
 
     def __len__(self) -> int:
         return len(self.views)
@@ -271,13 +278,32 @@ def _from_star(path: Path) -> Poses:
     tables = {name: block for name, block in blocks.items() if hasattr(block, "columns")}
     for table in tables.values():
         if all(column in table.columns for column in _ANGLES[:2]):
-            return _from_table(table, path.name)
+            return _from_table(table, path.name).replace(**_star_image(tables))
     if not tables or all(len(table) == 0 for table in tables.values()):
         raise PosesError(f"{path.name} holds no table of particles; give the run_data.star of a 3D refinement.")
     raise PosesError(
         f"{path.name} has no columns rlnAngleRot and rlnAngleTilt in its tables {', '.join(map(repr, tables))}; "
         "give the run_data.star of a 3D refinement."
     )
+
+
+def _star_image(tables: dict[str, Any]) -> dict[str, Any]:
+    """Size of the images, from the table of optics groups."""
+    for table in tables.values():
+        if {"rlnImageSize", "rlnImagePixelSize"} <= set(table.columns):
+            return _image(table["rlnImageSize"].to_numpy(), table["rlnImagePixelSize"].to_numpy())
+    return {}
+
+
+def _image(size: NDArray[Any], pixel: NDArray[Any]) -> dict[str, Any]:
+    """Size of the images where all particles have the same, else nothing."""
+    try:
+        sizes, pixels = np.asarray(size, dtype=np.float64), np.asarray(pixel, dtype=np.float64)
+    except (TypeError, ValueError):
+        return {}
+    if not sizes.size or np.ptp(sizes) != 0 or not (pixels > 0).all() or np.ptp(pixels) > 0.01 * pixels.max():
+        return {}
+    return {"image_size": int(sizes.flat[0]), "pixel_size": float(np.median(pixels))}
 
 
 def _first_line(error: BaseException) -> str:
@@ -319,7 +345,7 @@ def _from_table(table: Any, source: str) -> Poses:
 
 
 def _from_cryosparc(path: Path) -> Poses:
-    columns = read_columns(path, (_CS_POSE, _CS_SPLIT))
+    columns = read_columns(path, (_CS_POSE, _CS_SPLIT, _CS_SHAPE, _CS_PIXEL))
     if _CS_POSE not in columns.values:
         known = ", ".join(sorted({name.split("/")[0] for name in columns.names})) or "none"
         raise PosesError(
@@ -335,7 +361,9 @@ def _from_cryosparc(path: Path) -> Poses:
         matrices[finite] = Rotation.from_rotvec(vectors[finite]).as_matrix().transpose(0, 2, 1)
     split = columns.values.get(_CS_SPLIT)
     halves = split.astype(np.int64) + 1 if split is not None and np.unique(split).size == 2 else None
-    return _checked(matrices, path.name, half_set=halves)
+    shape, pixel = columns.values.get(_CS_SHAPE), columns.values.get(_CS_PIXEL)
+    image = {} if shape is None or pixel is None else _image(shape, pixel)
+    return _checked(matrices, path.name, half_set=halves).replace(**image)
 
 
 def view_density(poses: Poses, axes: int = 321, symmetry: str = "C1") -> ViewDensity:

@@ -302,20 +302,17 @@ def _warnings(r: AnalysisResult) -> str:
 
 def _area_ratios(r: AnalysisResult) -> list[str]:
     """Numbers comparable with cryoSPARC's orientation diagnostics."""
-    from .measures.cfar import cfar, relative_signal
-
-    assert r.histogram is not None
     rows = []
     for name, ratio in (
-        ("cFAR-like, cones", cfar(r.histogram)),
-        ("Relative signal, tori", relative_signal(r.histogram)),
+        ("cFAR-like, cones", r.cfar()),
+        ("Relative signal, tori", r.relative_signal()),
     ):
         worst = "; ".join(f"zenith {z:.0f}°, azimuth {a:.0f}° ({v:.2f})" for z, a, v in ratio.worst(3))
         rows.append((name, f"{ratio.ratio:.2f}", f"{ratio.robust:.2f}", worst))
     note = (
         "Comparable with cryoSPARC's cFAR and relative signal, which are closed, but not equal to them. "
         "There a cFAR below 0.5 suggests preferred orientation; one or two axes decide the smallest over "
-        "largest, so look at the percentiles too."
+        "largest, which noise makes smaller, so look at the percentiles too."
     )
     columns = ["Area under conical FSC", "smallest / largest", "5 % / 95 %", "smallest areas (over the median)"]
     return ["<h2>Area ratios</h2>", _table(columns, rows), f'<p class="small">{html.escape(note)}</p>']
@@ -323,9 +320,7 @@ def _area_ratios(r: AnalysisResult) -> list[str]:
 
 def _sphericity(r: AnalysisResult) -> Sphericity | None:
     """Of this project's 3DFSC; none where its surface doesn't close inside the volume."""
-    from .measures.sphericity import sphericity
-
-    found = sphericity(r.threedfsc())
+    found = r.sphericity()
     return found if np.isfinite(found.value) else None
 
 
@@ -345,9 +340,7 @@ def _compared(r: AnalysisResult) -> dict[str, str]:
     found = _sphericity(r)
     rows = {"Sphericity at 0.5 (this project's 3DFSC)": "no surface" if found is None else f"{found.value:.3f}"}
     if r.histogram is not None:
-        from .measures.cfar import cfar
-
-        ratio = cfar(r.histogram)
+        ratio = r.cfar()
         rows["cFAR-like area ratio, smallest / largest"] = f"{ratio.ratio:.2f}"
         rows["cFAR-like area ratio, 5 % / 95 %"] = f"{ratio.robust:.2f}"
     return rows

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from cryoaniso_nb.errors import MapError, ModelError
+from cryoaniso_nb.headline import headline
 from cryoaniso_nb.mapfiles import MapData
 from cryoaniso_nb.maps import HalfMaps, write_map
+from cryoaniso_nb.measures.fsc import global_crossing
 from cryoaniso_nb.model_analysis import analyze_against_model
 from cryoaniso_nb.models import AtomicModel, model_density, read_model
 
@@ -72,6 +74,28 @@ def test_a_cone_missing_in_the_map_is_found(model: AtomicModel) -> None:
     values = result.dfsc.values[:, 9:14].mean(axis=1)
     assert values[zenith < 10].mean() < 0.3
     assert values[zenith > 65].mean() > 0.9
+
+
+def test_headline_and_warnings_name_the_threshold_in_use(model: AtomicModel) -> None:
+    result = analyze_against_model(observed(model, 3.0), model, voxel_size=VOXEL, axes=81)
+    assert result.against_model
+    assert result.global_fsc.at_500.resolution > 4.1
+    assert f"FSC 0.5 at {result.global_fsc.at_500.resolution:.2f} Å" in repr(result)
+    clear = analyze_against_model(observed(model, 0.3), model, voxel_size=VOXEL, axes=81)
+    assert any(warning.startswith("The FSC never falls below 0.5: ") for warning in clear.warnings)
+    assert "global FSC 0.5 not crossed" in headline(clear)
+    other = clear.with_cones(threshold=0.99)
+    assert not any("never falls" in warning for warning in other.warnings)
+    crossing = global_crossing(clear.global_fsc, 0.99)
+    assert f"FSC 0.99 at {crossing.resolution:.2f} Å" in repr(other)
+    assert "0.143" not in " ".join([headline(result), headline(clear), *result.warnings, *clear.warnings])
+
+
+def test_doubt_about_the_fit_stays_with_other_cones(model: AtomicModel) -> None:
+    partly = observed(model, 0.0) + np.roll(observed(model, 0.0), 20, axis=2) * 2.2
+    result = analyze_against_model(partly, model, voxel_size=VOXEL, axes=81)
+    assert any("hardly agrees" in warning for warning in result.warnings)
+    assert any("hardly agrees" in warning for warning in result.with_cones(20.0).warnings)
 
 
 def test_map_file_with_origin_is_respected(model: AtomicModel, model_file: Path, tmp_path: Path) -> None:

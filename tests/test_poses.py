@@ -135,6 +135,18 @@ def test_cryosparc_rotation_vectors_become_views(tmp_path: Path, save) -> None: 
     assert set(poses.half_set.tolist()) == {1, 2}
 
 
+def test_size_of_the_images_is_read_where_the_file_tells(tmp_path: Path, star) -> None:  # type: ignore[no-untyped-def]
+    table = star_block("particles", NAMES, ANGLES.tolist())
+    names = ["rlnOpticsGroup", "rlnImageSize", "rlnImagePixelSize"]
+    same = read_poses(star(star_block("optics", names, [[1, 256, 1.1], [2, 256, 1.105]]) + table))
+    assert same.image_size == 256
+    assert same.pixel_size == pytest.approx(1.1025)
+    other = read_poses(star(star_block("optics", names, [[1, 256, 1.1], [2, 200, 1.4]]) + table))
+    assert other.image_size == 0
+    assert np.isnan(other.pixel_size)
+    assert read_poses(save_cs(tmp_path / "p.cs", cs_table(ANGLES, [0, 0, 0]))).image_size == 0
+
+
 def test_a_single_split_value_means_no_half_sets(tmp_path: Path) -> None:
     poses = read_poses(save_cs(tmp_path / "p.cs", cs_table(ANGLES, [0, 0, 0])))
     assert not poses.half_set.any()

@@ -9,6 +9,7 @@ import mrcfile
 import numpy as np
 import pytest
 
+from cryoaniso_nb.analysis import analyze
 from cryoaniso_nb.directions import areas, axes_for
 from cryoaniso_nb.engine import accumulate, cone_sums
 from cryoaniso_nb.errors import SettingsError
@@ -18,6 +19,7 @@ from cryoaniso_nb.measures.sphericity import THRESHOLDS, region_sphericity, sphe
 from cryoaniso_nb.measures.tan2017 import threedfsc_tan2017
 from cryoaniso_nb.measures.threedfsc import ThreeDFSC, threedfsc
 from cryoaniso_nb.results import DirectionalFSC, Result
+from cryoaniso_nb.simulate import simulate_half_maps
 
 REFERENCE = Path(__file__).parent / "data" / "reference"
 PRINTED = {"iso": 0.99031, "aniso": 0.90058}  # by 3DFSC
@@ -149,3 +151,11 @@ def test_threshold_out_of_range_and_saving(tmp_path):
         sphericity(volume, 1.5)
     result = sphericity(volume)
     assert Result.load(result.save(tmp_path / "s.npz")).value == result.value
+
+
+def test_a_result_has_its_sphericity_and_the_function_says_so():
+    result = analyze(simulate_half_maps(box=32, preset="missing-cone", seed=0))
+    assert result.sphericity(0.4).value == sphericity(result.threedfsc(), 0.4).value
+    for measure in (sphericity, sphericity_curve):
+        with pytest.raises(SettingsError, match=r"given AnalysisResult; call result\.sphericity\("):
+            measure(result)

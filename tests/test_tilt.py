@@ -8,6 +8,7 @@ import pytest
 import cryoaniso_nb as ca
 from cryoaniso_nb.directions import areas, axes_for
 from cryoaniso_nb.errors import PosesError, SettingsError
+from cryoaniso_nb.measures import sampling
 from cryoaniso_nb.measures.sampling import cone_sampling, view_histogram
 from cryoaniso_nb.measures.tilt import TiltAdvice, predicted_dfsc, shell_scale, tilt_advice
 from cryoaniso_nb.poses import SUBTOMOGRAM_WARNING, read_poses
@@ -80,6 +81,16 @@ def test_unmeasured_axes_are_left_out() -> None:
     values[:197, 0] = np.nan
     partly = dfsc.replace(values=values)
     np.testing.assert_allclose(shell_scale(partly, sampling), shell_scale(dfsc, sampling), rtol=0.02)
+
+
+def test_many_views_counted_at_nodes_sample_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    views, axes = views_of("side-views", 6000), axes_for(81)
+    exact = [cone_sampling(view_histogram(views, axes, group), 17.0) for group in ("C1", "D2")]
+    monkeypatch.setattr(sampling, "MANY", 5000)
+    for group, known in zip(("C1", "D2"), exact, strict=True):
+        histogram = view_histogram(views, axes, group)
+        np.testing.assert_allclose(histogram.sum(axis=1), 1)
+        np.testing.assert_allclose(cone_sampling(histogram, 17.0), known, atol=0.02)  # values of 0.6 to 4.4
 
 
 # --- prediction ------------------------------------------------------------------------------
@@ -200,3 +211,24 @@ def test_transition_zone_at_40_degrees_is_predicted_from_0_within_two_shells(dis
         np.testing.assert_allclose(64 * VOXEL / predicted, 64 * VOXEL / expected, atol=2.0)
     if distribution == "top-views":  # the tilt must have changed something, or the test proves nothing
         assert 64 * VOXEL / tilted.fso.onset.resolution > 64 * VOXEL / flat.fso.onset.resolution + 2.5
+
+
+# --- poses of something else ------------------------------------------------------------------
+
+
+def test_poses_that_contradict_the_half_maps_are_warned_of() -> None:
+    side, top = views_of("side-views"), views_of("top-views")
+    own = made_dfsc(sampling_of(side))
+    assert tilt_advice(side, own, tilts=(0, 30)).warnings == ()
+    (warning,) = tilt_advice(top, own, tilts=(0, 30)).warnings
+    assert "one refinement" in warning
+
+
+def test_images_of_another_size_are_warned_of() -> None:
+    dfsc = made_dfsc(sampling_of(views_of("side-views")))
+    side = 2 * SHELLS * VOXEL
+    poses = read_poses(views_of("side-views"))
+    for size, pixel in ((80, VOXEL), (160, VOXEL / 2), (80, 1.01 * VOXEL)):
+        assert tilt_advice(poses.replace(image_size=size, pixel_size=pixel), dfsc, tilts=(0,)).warnings == ()
+    (warning,) = tilt_advice(poses.replace(image_size=256, pixel_size=1.2), dfsc, tilts=(0,)).warnings
+    assert f"images are 307 Å wide (256 pixels of 1.2 Å), the map's box is {side:.0f} Å" in warning

@@ -6,6 +6,8 @@ import asyncio
 import gc
 import html
 import io
+import json
+import struct
 import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -14,6 +16,7 @@ import ipywidgets
 import numpy as np
 import pytest
 from PIL import Image
+from scipy.spatial.transform import Rotation
 
 import cryoaniso_nb as ca
 from cryoaniso_nb.directions import axes_for
@@ -389,6 +392,47 @@ def test_poses_show_views_sampling_and_advice(explorer: Any, tmp_path: Any) -> N
     before = view.picture.png
     view.projection.value = "equal-area"
     assert view.picture.png != before
+
+
+def cs_file(path: Any, *, packed: bool) -> Any:
+    """A cryoSPARC file of 400 views within 25 degrees of z, plain or as the compressed stream."""
+    rng = np.random.default_rng(6)
+    inward = Rotation.from_euler(  # image to map: the third column is the view
+        "ZYZ", np.stack([rng.uniform(-180, 180, 400), rng.uniform(0, 25, 400), rng.uniform(-180, 180, 400)], 1), True
+    )
+    kind = [("alignments3D/pose", "<f4", (3,)), ("alignments3D/split", "<u4"), ("blob/shape", "<u4", (2,))]
+    table = np.zeros(400, dtype=[*kind, ("blob/psize_A", "<f4")])
+    table["alignments3D/pose"], table["alignments3D/split"] = inward.as_rotvec(), np.arange(400) % 2
+    table["blob/shape"], table["blob/psize_A"] = 300, 1.5
+    if not packed:
+        with path.open("wb") as file:
+            np.save(file, table)
+        return path
+    block = pytest.importorskip("lz4.block")
+    names = table.dtype.names
+    fields = [[n, table[n].dtype.str, *([list(table[n].shape[1:])] if table[n].ndim > 1 else [])] for n in names]
+    header = {"length": 400, "dtype": fields, "compression": "lz4", "compressed_fields": list(names)}
+    parts = [json.dumps(header).encode()]
+    parts += [block.compress(np.ascontiguousarray(table[n]).tobytes(), store_size=False) for n in names]
+    path.write_bytes(b"\x95CSDAT" + b"".join(struct.pack("<I", len(part)) + part for part in parts))
+    return path
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_cryosparc_poses_show_too(explorer: Any, tmp_path: Any, packed: bool) -> None:
+    explorer.tabs.selected_index = 4
+    view = explorer.poses
+    view.path.value = str(cs_file(tmp_path / "particles.cs", packed=packed))
+    view.go.click()
+    assert explorer.session.state.error == ""
+    assert (view.poses.image_size, view.poses.pixel_size) == (300, 1.5)
+    assert view.poses.views[:, 2].min() > np.cos(np.deg2rad(25.01))
+    np.testing.assert_array_equal(view.star.y, view.advice.scf_star)
+    words = html.unescape(view.words.value)
+    assert "particles.cs: 400 single-particle poses, half sets known." in words
+    assert words.count("images are 450 Å wide (300 pixels of 1.5 Å)") == 1, "said once, though two measures say it"
+    picture = np.asarray(Image.open(io.BytesIO(view.picture.png)).convert("RGBA")).astype(int)
+    assert picture[48, 48, :3].sum() > picture[48, 90, :3].sum() + 200
 
 
 def test_a_missing_poses_file_is_told_in_a_sentence(explorer: Any, tmp_path: Any) -> None:

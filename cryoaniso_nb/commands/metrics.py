@@ -30,7 +30,7 @@ def add_parser(subparsers: Any) -> None:
         description="Single numbers of anisotropy, as other programs have them. cryoSPARC's cFAR and relative signal "
         "are closed: what is printed here is an open surrogate, comparable with them and not equal to them. "
         "A ratio of smallest to largest area below 0.5 suggests preferred orientation; it hangs on single "
-        "directions, so look at the ratio of the 5th to the 95th percentile beside it.",
+        "directions, and noise makes it smaller, so look at the ratio of the 5th to the 95th percentile beside it.",
     )
     add_inputs(parser)
     parser.add_argument("-o", "--output", metavar="OUT", help="folder to write the numbers to, as JSON and CSV")
@@ -51,25 +51,15 @@ def run(args: argparse.Namespace) -> int:
     int
         The exit code.
     """
-    from ..errors import ResultError
     from ..export import check_output, output_folder
-    from ..measures.cfar import cfar, dfsc_spread, relative_signal
-    from ..measures.sphericity import sphericity
-    from ..measures.threedfsc import threedfsc
+    from ..measures.cfar import dfsc_spread
     from ._terminal import say
 
     if args.output:
         check_output(args.output, overwrite=args.overwrite)
     result = analyzed(args, opened(args))
-    if result.histogram is None:
-        raise ResultError(
-            "The area ratio needs the angular histogram, which an analysis with exact sums (--parity) lacks."
-        )
-    cones, tori, spread = cfar(result.histogram), relative_signal(result.histogram), dfsc_spread(result.dfsc)
-    settings = result.settings
-    shape = sphericity(
-        threedfsc(result.dfsc, result.global_fsc.fsc, settings.box, settings.voxel_size, settings.cone_half_angle)
-    )
+    cones, tori, spread = result.cfar(), result.relative_signal(), dfsc_spread(result.dfsc)
+    shape = result.sphericity()
     print("\n".join(_lines(cones, tori, shape)))
     if args.output:
         with output_folder(args.output, overwrite=args.overwrite) as folder:
@@ -116,6 +106,7 @@ def _write(folder: Path, cones: AreaRatio, tori: AreaRatio, shape: Sphericity, s
             "percentile_5_over_95": ratio.robust,
             "half_angle_degrees": ratio.half_angle,
             "level": ratio.level,
+            "ending": ratio.ending,
             "n_not_crossed": ratio.n_not_crossed,
             "n_by_chance": ratio.n_by_chance,
             "worst": [

@@ -25,6 +25,7 @@ AS_GIVEN = "as given"
 INVERSE = "inverse rotations"
 LOW, HIGH = 0.05, 0.95  # mean dFSC of the shells that tell directions apart
 BETTER, GOOD = 0.2, 0.5  # a correlation higher by so much, and at least so high, is clearly better
+SAME_SIZE = 0.03  # share by which image and box may differ: calibration of the magnification
 UNEVEN = 0.2  # relative spread of sampling from which on it should show in dFSC
 
 
@@ -126,7 +127,8 @@ def pose_agreement(
     -------
     PoseAgreement
         With a warning where another hand, axis order or the inverse rotations fit clearly
-        better, or where uneven views don't show in dFSC at all.
+        better, where uneven views don't show in dFSC at all, or where the images
+        differ in size from the map's box.
 
     Raises
     ------
@@ -174,7 +176,19 @@ def pose_agreement(
         spread=spread,
         sampling=given,
         signal=signal,
-        warnings=_warnings(own, best, correlations[best], spread),
+        warnings=_size_warnings(poses, dfsc) + _warnings(own, best, correlations[best], spread),
+    )
+
+
+def _size_warnings(poses: HasViews | NDArray[np.floating], dfsc: DirectionalFSC) -> tuple[str, ...]:
+    """Doubt about images of another size in Å than the map's box, where the poses' file tells it."""
+    size, pixel = getattr(poses, "image_size", 0), getattr(poses, "pixel_size", float("nan"))
+    side = 1 / float(dfsc.frequency[0])
+    if not size * pixel > 0 or abs(size * pixel / side - 1) < SAME_SIZE:
+        return ()
+    return (
+        f"The particles' images are {size * pixel:.0f} Å wide ({size} pixels of {pixel:.4g} Å), the map's box is "
+        f"{side:.0f} Å: unless one of them was cropped or padded, they belong to different particles.",
     )
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..results import GlobalFSC
+from ..results import Crossing, GlobalFSC
 from .crossing import first_crossing
 
-__all__ = ["correlation", "global_fsc"]
+__all__ = ["correlation", "global_crossing", "global_fsc"]
 
 Floats = NDArray[np.float64]
 
@@ -65,3 +65,28 @@ def global_fsc(frequency: Floats, sums: Floats, unmasked: Floats) -> GlobalFSC:
         at_143=first_crossing(frequency, fsc, 0.143),
         at_500=first_crossing(frequency, fsc, 0.5),
     )
+
+
+def global_crossing(curve: GlobalFSC, level: float) -> Crossing:
+    """Where the FSC of whole shells first falls below a level.
+
+    Parameters
+    ----------
+    curve : GlobalFSC
+        FSC of whole shells.
+    level : float
+        E.g. the threshold of an analysis: 0.143 for half maps, 0.5 for map to model.
+
+    Returns
+    -------
+    Crossing
+        Frequency in 1/Å and a flag.
+
+    Examples
+    --------
+    >>> sums = np.array([[0, 9.0, 5.0], [0, 10.0, 10.0], [0, 10.0, 10.0]])
+    >>> round(global_crossing(global_fsc(np.array([0.1, 0.2]), sums, sums), 0.7).frequency, 3)
+    0.15
+    """
+    known = {crossing.level: crossing for crossing in (curve.at_143, curve.at_500)}
+    return known[level] if level in known else first_crossing(curve.frequency, curve.fsc, level)

@@ -15,6 +15,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ..directions import cube_nodes
 from ..errors import PosesError, SettingsError
 from ..symmetry import orbit
 
@@ -25,6 +26,8 @@ Floats = NDArray[np.float64]
 BINS = 1024  # of abs(cos) between an axis and a view
 RING = 360  # points of a ring of views
 MAX_TILT = 80.0
+FACE = 65  # nodes along a side: 1.4 degrees apart
+MANY = 4 * 3 * FACE**2  # views from which on they are counted at nodes
 
 
 class HasViews(Protocol):
@@ -113,7 +116,8 @@ def view_histogram(views: HasViews | NDArray[np.floating], axes: Floats, symmetr
     Returns
     -------
     ndarray, shape (A, BINS + 1)
-        Against abs(cos), shared linearly among neighbouring bins; each row sums to 1.
+        Against abs(cos), shared linearly among neighbouring bins; each row sums to 1. More than
+        some 50,000 views, copies counted, are taken at the nearest of nodes 1.4 degrees apart.
 
     Examples
     --------
@@ -121,14 +125,28 @@ def view_histogram(views: HasViews | NDArray[np.floating], axes: Floats, symmetr
     np.float64(1.0)
     """
     lines = np.asarray(axes, dtype=np.float64)
-    copies = orbit(view_array(views), symmetry).reshape(-1, 3)
+    copies, weights = _counted(orbit(view_array(views), symmetry).reshape(-1, 3))
     histogram = np.zeros((len(lines), BINS + 1))
     for row, line in zip(histogram, lines, strict=True):
         place = np.minimum(np.abs(copies @ line), 1.0) * BINS
         low = np.minimum(place.astype(np.int64), BINS - 1)
         part = place - low
-        row += np.bincount(low, 1 - part, BINS + 1) + np.bincount(low + 1, part, BINS + 1)
-    return np.asarray(histogram / len(copies))
+        row += np.bincount(low, weights * (1 - part), BINS + 1) + np.bincount(low + 1, weights * part, BINS + 1)
+    return np.asarray(histogram / weights.sum())
+
+
+def _counted(views: Floats) -> tuple[Floats, Floats]:
+    """Views and how often each counts: few as they are, many at the nearest nodes of a cube's faces."""
+    if len(views) <= MANY:
+        return views, np.ones(len(views))
+    face = np.abs(views).argmax(axis=1)
+    line = np.arange(len(views))
+    onto = (FACE - 1) / 2
+    i, j = (
+        np.rint((views[line, (face + turn) % 3] / views[line, face] + 1) * onto).astype(np.int64) for turn in (1, 2)
+    )
+    count = np.bincount((face * FACE + i) * FACE + j, minlength=3 * FACE**2)
+    return cube_nodes(FACE)[count > 0], count[count > 0].astype(np.float64)
 
 
 def _tilted_kernel(kernel: Floats, tilt: float) -> Floats:

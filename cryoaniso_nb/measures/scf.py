@@ -102,7 +102,7 @@ def _unit_points(number: int, symmetry: str) -> Floats:
     order = len(point_group(symmetry))
     if order == 1:
         return half_fibonacci(number)
-    candidates = half_fibonacci(order * max(number // order, 1000))
+    candidates = half_fibonacci(order * max(number // order, number // 5))
     general = np.array([0.31, 0.52, 0.79])  # no symmetry axis
     heights = np.abs(orbit(candidates, symmetry) @ general)
     return np.asarray(candidates[heights.argmax(axis=0) == 0])
@@ -136,7 +136,7 @@ def scf(
     radius : float
         R, Fourier radius in voxels.
     points : int
-        Points on the half sphere; with symmetry at least 1000 in an asymmetric unit.
+        Points on the half sphere; with symmetry at least a fifth of them in an asymmetric unit.
 
     Returns
     -------

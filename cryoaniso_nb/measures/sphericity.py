@@ -137,7 +137,7 @@ def sphericity(threedfsc: ThreeDFSC, threshold: float = 0.5) -> Sphericity:
     Raises
     ------
     SettingsError
-        When the threshold isn't between 0 and 1.
+        When the threshold isn't between 0 and 1, or `threedfsc` isn't such a volume.
 
     Examples
     --------
@@ -148,6 +148,11 @@ def sphericity(threedfsc: ThreeDFSC, threshold: float = 0.5) -> Sphericity:
     >>> round(sphericity(volume).value, 3)
     1.008
     """
+    if not isinstance(threedfsc, ThreeDFSC):
+        raise SettingsError(
+            f"sphericity takes a ThreeDFSC volume, but was given {type(threedfsc).__name__}; "
+            "call result.sphericity(...) on the result of an analysis, or give result.threedfsc()."
+        )
     if not 0 < threshold < 1:
         raise SettingsError(
             f"The sphericity's threshold is {threshold:g}, but it must lie between 0 and 1 (3DFSC takes 0.5)."
@@ -204,7 +209,7 @@ def sphericity_curve(
     Raises
     ------
     SettingsError
-        When a threshold isn't between 0 and 1.
+        When a threshold isn't between 0 and 1, or `threedfsc` isn't such a volume.
     Cancelled
         When `cancel` was set.
 

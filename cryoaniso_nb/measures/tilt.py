@@ -18,6 +18,7 @@ from ..directions import angles, axes_for
 from ..directions import areas as areas_for
 from ..errors import SettingsError
 from ..results import DirectionalFSC, ResolutionFlag, Result
+from .agreement import pose_agreement
 from .bands import pass_probability
 from .crossing import first_crossing, first_crossings
 from .fso import ONSET, transition_zone
@@ -246,7 +247,8 @@ def tilt_advice(
     Returns
     -------
     TiltAdvice
-        Curves for one plot, one sentence of advice, and what is assumed.
+        Curves for one plot, one sentence of advice, and what is assumed; with a warning where
+        the poses contradict the half maps (`measures.agreement`).
 
     Raises
     ------
@@ -296,6 +298,7 @@ def tilt_advice(
     }
     curves, notes = _no_curves(series.size), tuple(getattr(views, "warnings", ()))
     if dfsc is not None:
+        notes += pose_agreement(views, dfsc, symmetry=symmetry, cone_half_angle=cone_half_angle).warnings
         curves = _curves(dfsc, sampling, threshold)
         if not np.isfinite(curves["occupancy"]).any():
             notes = (*notes, "The half maps' FSC is lost in noise in every shell: only sampling is predicted.")

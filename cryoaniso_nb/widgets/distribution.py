@@ -10,6 +10,7 @@ import ipywidgets
 import numpy as np
 from numpy.typing import NDArray
 
+from ..measures.fsc import global_crossing
 from ..measures.resolution import resolution_statistics, weighted_percentiles
 from . import colours
 from ._view import TICKS, View, figure, lines, put, round_ticks, set_ticks
@@ -118,7 +119,8 @@ class DistributionView(View):
         set_ticks(self.x_axis, round_ticks(self.x.min, self.x.max, 6))
         set_ticks(self.y_axis, round_ticks(0.0, self.y.max))
         put(self.bars, np.repeat(edges, 2)[1:-1], np.repeat(share, 2))
-        self._vertical(self.fsc, result.global_fsc.at_143.resolution)
+        chi = result.settings.threshold
+        self._vertical(self.fsc, global_crossing(result.global_fsc, chi).resolution)
         self._draw_direction(result)
         s = resolution_statistics(directional)
         beyond = "; the last bar holds all beyond" if s.worst > edges[-1] else ""
@@ -128,7 +130,7 @@ class DistributionView(View):
             else f"<b>{s.mean:.2f} ± {s.sd:.2f} Å</b> (mean ± sd over the sphere); "
             f"5 % {s.p5:.2f}, median {s.p50:.2f}, 95 % {s.p95:.2f} Å"
         )
-        text += f"{beyond}; dashed: FSC = 0.143" if s.n_crossed else ""
+        text += f"{beyond}; dashed: FSC = {chi:g}" if s.n_crossed else ""
         self.caption.value = f'<div style="font-size:12px;line-height:18px">{text}</div>'
 
     def draw_selection(self, result: Any, names: set[str]) -> None:
