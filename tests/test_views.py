@@ -86,6 +86,18 @@ def click(mark: Any, **data: float) -> None:
 # --- the marks hold the result's numbers ---------------------------------------------------
 
 
+def test_a_second_result_of_another_box_shows_the_cursors_resolution(small_result: Any) -> None:
+    other = ca.analyze(ca.simulate_half_maps(box=72, voxel_size=2.0, seed=3))
+    session = LiveSession(result=small_result)
+    session.state.other = other
+    first = SphereView(session)
+    beside = SphereView(session, beside=first)
+    session.state.shell, first.quantity.value = 12, "dfsc"
+    np.testing.assert_array_equal(first.values(small_result), small_result.dfsc.values[:, 11])
+    np.testing.assert_array_equal(beside.values(other), other.dfsc.values[:, 17])
+    assert "shell 18" in beside.title.value
+
+
 def test_curves_are_the_results_arrays(session: LiveSession, small_result: Any) -> None:
     view = FSOView(session)
     frequency = small_result.fso.frequency
@@ -100,6 +112,7 @@ def test_curves_are_the_results_arrays(session: LiveSession, small_result: Any) 
     assert view.fso.y.dtype == np.float64
     onset, end = small_result.fso.onset.frequency, small_result.fso.end.frequency
     assert [view.zone.x.min(), view.zone.x.max()] == [onset, end]
+    assert view.zone.colors != view.band.fill_colors, "zone and band must tell apart"
     assert not view.fsc_unmasked.visible
 
 

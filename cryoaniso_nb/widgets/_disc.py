@@ -12,9 +12,10 @@ from ..measures.spheremap import positions_of
 from . import colours
 from ._view import lines, put
 
-__all__ = ["REACH", "Frame", "round_ratio"]
+__all__ = ["MARGIN", "REACH", "Frame", "round_ratio"]
 
 REACH = 1.16  # of the plot, in disc radii: room for the azimuth's numbers
+MARGIN = {"top": 8, "bottom": 8, "left": 12, "right": 52}  # pixels around the plot
 BAR = 0.34  # of the plot, in disc radii: the colour bar and the gap before it
 
 
@@ -24,7 +25,7 @@ def round_ratio(height: int) -> float:
     Parameters
     ----------
     height : int
-        Pixels of the figure, margins of 8 above and below and 56 at the sides included.
+        Pixels of the figure, `MARGIN` included.
 
     Returns
     -------
@@ -34,9 +35,10 @@ def round_ratio(height: int) -> float:
     Examples
     --------
     >>> round(round_ratio(320), 2)
-    1.26
+    1.29
     """
-    return ((2 * REACH + BAR) / (2 * REACH) * (height - 16) + 56) / height
+    plot = height - MARGIN["top"] - MARGIN["bottom"]
+    return ((2 * REACH + BAR) / (2 * REACH) * plot + MARGIN["left"] + MARGIN["right"]) / height
 
 
 class Frame:
@@ -56,16 +58,17 @@ class Frame:
             y=np.zeros(1),
             text=[""],
             scales=scales,
-            colors=["#ffffff"],
+            colors=["#ffffff"],  # with a dark edge, see STYLE: readable on any colour
             default_size=11,
             align="middle",
             font_weight="normal",
         )
         self.ring_labels.y_offset = -4
         turn = np.deg2rad(np.arange(0, 360, 45))
+        away = 1.11 + 0.02 * np.abs(np.cos(turn))  # numbers are wider than high
         self.azimuths = bqplot.Label(
-            x=1.09 * np.cos(turn),
-            y=1.09 * np.sin(turn) - 0.035,
+            x=away * np.cos(turn),
+            y=away * np.sin(turn) - 0.035,
             text=[f"{a}°" for a in range(0, 360, 45)],
             scales=scales,
             colors=[colours.LINE],
@@ -75,9 +78,9 @@ class Frame:
         )
 
     @property
-    def marks(self) -> list[bqplot.Mark]:
-        """All of them, to draw on top of the picture."""
-        return [self.rings, self.ring_labels, self.azimuths]
+    def labels(self) -> list[bqplot.Mark]:
+        """The numbers, to draw on top of everything."""
+        return [self.ring_labels, self.azimuths]
 
     def draw(self, projection: str) -> None:
         """Put the rings where a projection wants them.

@@ -77,7 +77,9 @@ STYLE = """<style>
   --bq-axis-path-stroke: var(--jp-ui-font-color2, #777);
 }
 .cryoaniso-figure .tick text { fill: var(--jp-ui-font-color1, #333); font-size: 11px; }
-.cryoaniso-sphere text.object_label, .cryoaniso-sphere .label { paint-order: stroke; }
+.cryoaniso-disc text.label { pointer-events: none; paint-order: stroke; }
+.cryoaniso-disc text.label[style*="255, 255, 255"] { stroke: #202020; stroke-width: 2.5px; stroke-linejoin: round; }
+.cryoaniso-disc g:first-child > image { clip-path: circle(closest-side); }
 .cryoaniso-summary table { font-size: 13px; }
 </style>"""
 
@@ -436,7 +438,7 @@ def legend(entries: Iterable[tuple[str, str, str, str]]) -> str:
     items = []
     for text, colour, style, explanation in entries:
         if style == "band":
-            swatch = f"height:10px;background:{colour};opacity:0.35"
+            swatch = f"height:8px;background:{colour}55;border:1px solid {colour}"
         else:
             swatch = f"border-top:3px {style} {colour};height:0"
         items.append(

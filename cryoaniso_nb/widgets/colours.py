@@ -9,7 +9,20 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-__all__ = ["BT", "CHI", "CORRECTED", "FSC", "FSO", "LINE", "OTHER", "SELECTED", "grey_png", "map_png", "scale_png"]
+__all__ = [
+    "BT",
+    "CHI",
+    "CORRECTED",
+    "FSC",
+    "FSO",
+    "LINE",
+    "OTHER",
+    "SELECTED",
+    "ZONE",
+    "grey_png",
+    "map_png",
+    "scale_png",
+]
 
 # Each has a contrast of 3 or more on white and on JupyterLab's dark grey, and keeps apart
 # from its neighbours in the common kinds of colour blindness.
@@ -21,6 +34,7 @@ LINE = "#8c8c8c"
 OTHER = "#1f9d68"
 SELECTED = "#cf4fa0"
 CORRECTED = "#a08a12"
+ZONE = "#f0e442"  # a fill, as in the Matplotlib figures
 
 TRANSPARENT = 255  # palette index of unmeasured pixels
 MAX_SIDE = 384  # pixels of a picture's side: bounds what one redraw sends

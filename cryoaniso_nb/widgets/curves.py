@@ -54,9 +54,9 @@ class FSOView(View):
             x=np.zeros(4),
             y=np.full(4, -1e3),
             scales=left,
-            colors=[colours.FSO],
+            colors=[colours.ZONE],
             fill="inside",
-            fill_opacities=[0.14],
+            fill_opacities=[0.24],
             stroke_width=0,
         )
         self.band = lines(
@@ -146,6 +146,7 @@ class FSOView(View):
             layout={"width": "260px"},
             style={"description_width": "38px"},
         )
+        self.slider.add_class("cryoaniso-shell")
         self.slider.observe(self._slid, names="value")
         self.choice = ipywidgets.Dropdown(
             description="Test",
@@ -298,7 +299,7 @@ class FSOView(View):
             ("FSO", colours.FSO, "solid", "Fourier shell occupancy: share of directions whose dFSC reaches chi."),
             (
                 "transition zone",
-                colours.FSO,
+                colours.ZONE,
                 "band",
                 "From FSO = 0.9 to FSO = 0.1: some directions hold signal, some don't.",
             ),

@@ -17,6 +17,7 @@ from ..measures.spheremap import sphere_raster
 from ..measures.tilt import TiltAdvice, tilt_advice
 from ..poses import Poses, ViewDensity, read_poses, view_density
 from . import colours
+from ._disc import MARGIN as DISC_MARGIN
 from ._disc import REACH, Frame, round_ratio
 from ._view import (
     TICKS,
@@ -116,9 +117,9 @@ class PosesView(View):
             grid_lines="none",
             tick_values=np.array([0.0, 1.0, 2.0]),
         )
-        marks = [self.picture.mark, self.bar.mark, *self.frame.marks]
-        margin = {"top": 8, "bottom": 8, "left": 4, "right": 52}
-        made = figure(marks, [self.colour_axis], HEIGHT, fig_margin=margin)
+        marks = [self.picture.mark, self.bar.mark, self.frame.rings, *self.frame.labels]
+        made = figure(marks, [self.colour_axis], HEIGHT, fig_margin=dict(DISC_MARGIN))
+        made.add_class("cryoaniso-disc")
         made.max_aspect_ratio = max(made.max_aspect_ratio, round_ratio(HEIGHT))
         made.min_aspect_ratio = round_ratio(HEIGHT)
         made.max_aspect_ratio = round_ratio(HEIGHT)

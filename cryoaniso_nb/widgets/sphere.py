@@ -17,7 +17,7 @@ from ..measures.resolution import resolution_statistics
 from ..measures.spheremap import directions_at, positions_of, sphere_raster
 from ..plot_sphere import COLOURS, resolution_limits
 from . import colours
-from ._disc import REACH, Frame, round_ratio
+from ._disc import MARGIN, REACH, Frame, round_ratio
 from ._view import TICKS, Picture, View, figure, lines, put, round_ticks, set_ticks
 
 __all__ = ["SphereView", "nearest_axis"]
@@ -102,18 +102,18 @@ class SphereView(View):
         marks = [
             self.picture.mark,
             self.bar.mark,
-            *self.frame.marks,
+            self.frame.rings,
             self.passing,
+            *self.frame.labels,
             self.cone,
             self.best,
             self.worst,
             self.chosen,
         ]
-        self.figure = figure(
-            marks, [self.colour_axis], FIGURE_HEIGHT, fig_margin={"top": 8, "bottom": 8, "left": 4, "right": 52}
-        )
-        self.keep_round()
+        self.figure = figure(marks, [self.colour_axis], FIGURE_HEIGHT, fig_margin=dict(MARGIN))
+        self.figure.add_class("cryoaniso-disc")
         self.title = ipywidgets.HTML()
+        self.keep_round()
         if self._beside is None:
             self.projection = ipywidgets.Dropdown(options=PROJECTIONS, value="polar", layout={"width": "150px"})
             self.quantity = ipywidgets.Dropdown(options=QUANTITIES, value="resolution", layout={"width": "170px"})
@@ -144,6 +144,7 @@ class SphereView(View):
         """Set the figure's shape so that the disc is round: its margins are as wide in any size."""
         height = FIGURE_HEIGHT if self.state.other is None else FIGURE_HEIGHT_BESIDE
         ratio = round_ratio(height)
+        self.title.layout.min_height = None if self.state.other is None else "54px"  # three lines: discs side by side
         with self.figure.hold_sync():  # one of them has to move first: both together are always in order
             self.figure.max_aspect_ratio, self.figure.min_aspect_ratio = (
                 max(ratio, self.figure.min_aspect_ratio),
@@ -218,7 +219,13 @@ class SphereView(View):
         """
         if self.quantity.value == "resolution":
             return np.asarray(result.directional_resolution.resolution)
-        return np.asarray(result.dfsc.values[:, min(self.state.shell, result.dfsc.frequency.size) - 1])
+        return np.asarray(result.dfsc.values[:, self._shell(result) - 1])
+
+    def _shell(self, shown: Any) -> int:
+        """The shell under the cursor; in a second result the one of that resolution."""
+        frequency, first = shown.dfsc.frequency, self.state.result.dfsc.frequency
+        shell = min(self.state.shell, first.size)
+        return shell if shown is self.state.result else int(np.abs(frequency - first[shell - 1]).argmin()) + 1
 
     def _draw_values(self, first: Any, shown: Any) -> None:
         resolution = self.quantity.value == "resolution"
@@ -269,7 +276,7 @@ class SphereView(View):
     def _caption(self, shown: Any, resolution: bool, passing: NDArray[np.bool_]) -> str:
         name = "" if self._beside is None else "Compared result: "
         if not resolution:
-            shell = min(self.state.shell, shown.dfsc.frequency.size)
+            shell = self._shell(shown)
             return (
                 f"{name}<b>dFSC in shell {shell}</b> ({1 / shown.dfsc.frequency[shell - 1]:.2f} Å); "
                 f"dots: the {int(passing.sum())} of {int(shown.dfsc.done.sum())} directions that pass chi"

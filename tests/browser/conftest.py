@@ -38,7 +38,7 @@ def page(browser: Any) -> Iterator[Any]:
     context = browser.new_context(viewport={"width": 1280, "height": 1200})
     made = context.new_page()
     made.said = []
-    made.on("console", lambda m: made.said.append(m.text) if m.type == "error" else None)
+    made.on("console", lambda m: made.said.append(m.text) if m.type in ("error", "warning") else None)
     made.on("pageerror", lambda e: made.said.append(str(e)))
     made.set_default_timeout(30_000)
     yield made
@@ -46,11 +46,11 @@ def page(browser: Any) -> Iterator[Any]:
 
 
 @pytest.fixture
-def notebook(page: Any, lab: tuple[str, Path], request: pytest.FixtureRequest) -> Callable[[list[str]], Notebook]:
+def notebook(page: Any, lab: tuple[str, Path], request: pytest.FixtureRequest) -> Callable[..., Notebook]:
     """Opens a notebook of given cells."""
     url, folder = lab
 
-    def open_it(cells: list[str]) -> Notebook:
-        return Notebook(page, url, folder, request.node.name, cells)
+    def open_it(cells: list[str], suffix: str = "") -> Notebook:
+        return Notebook(page, url, folder, request.node.name + suffix, cells)
 
     return open_it

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -24,8 +25,6 @@ FLAGS = [
     "--disable-sync",
     "--no-first-run",
 ]
-# What JupyterLab itself logs on an empty notebook.
-OWN_NOISE = ("favicon", "Failed to load resource", "webpack", "deprecated", "ResizeObserver", "Reconciling local")
 
 
 def free_port() -> int:
@@ -170,9 +169,9 @@ class Notebook:
         element.screenshot(path=str(path))
         return path
 
-    def noise(self) -> list[str]:
-        """What the console said beyond JupyterLab's own."""
-        return [text for text in self.page.said if not any(known in text for known in OWN_NOISE)]
+    def noise(self) -> set[str]:
+        """The warnings and errors of the console so far, without what differs from run to run."""
+        return {re.sub(r"https?://\S+|[0-9a-f-]{8,}|\d+", "…", text) for text in self.page.said}
 
 
 def write_notebook(path: Path, cells: list[str]) -> None:
