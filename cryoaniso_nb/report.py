@@ -303,18 +303,25 @@ def _warnings(r: AnalysisResult) -> str:
 def _area_ratios(r: AnalysisResult) -> list[str]:
     """Numbers comparable with cryoSPARC's orientation diagnostics."""
     rows = []
-    for name, ratio in (
-        ("cFAR-like, cones", r.cfar()),
-        ("Relative signal, tori", r.relative_signal()),
-    ):
+    for name, measure in (("cFAR-like, cones", r.cfar), ("Relative signal, tori", r.relative_signal)):
+        ratio, lasting = measure(), measure(ending="lasting")
         worst = "; ".join(f"zenith {z:.0f}°, azimuth {a:.0f}° ({v:.2f})" for z, a, v in ratio.worst(3))
-        rows.append((name, f"{ratio.ratio:.2f}", f"{ratio.robust:.2f}", worst))
+        values = [f"{v:.2f}" for v in (ratio.ratio, ratio.robust, lasting.ratio, lasting.robust)]
+        rows.append((name, *values, worst))
     note = (
         "Comparable with cryoSPARC's cFAR and relative signal, which are closed, but not equal to them. "
         "There a cFAR below 0.5 suggests preferred orientation; one or two axes decide the smallest over "
-        "largest, which noise makes smaller, so look at the percentiles too."
+        "largest, and a dip by noise alone ends an area; so look at the percentiles too, and at the ratios of "
+        "areas that end only where the curve falls to stay."
     )
-    columns = ["Area under conical FSC", "smallest / largest", "5 % / 95 %", "smallest areas (over the median)"]
+    columns = [
+        "Area under conical FSC",
+        "smallest / largest",
+        "5 % / 95 %",
+        "smallest / largest, dips ignored",
+        "5 % / 95 %, dips ignored",
+        "smallest areas (over the median)",
+    ]
     return ["<h2>Area ratios</h2>", _table(columns, rows), f'<p class="small">{html.escape(note)}</p>']
 
 

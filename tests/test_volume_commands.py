@@ -77,6 +77,10 @@ def test_metrics_prints_and_writes_the_same_numbers(tmp_path, result_file, capsy
     summary = json.loads((tmp_path / "m" / "summary.json").read_text())
     out = capsys.readouterr().out
     assert f"{summary['area_ratio']['smallest_over_largest']:.3f} smallest/largest" in out
+    ratios = [
+        summary["area_ratio"][f"{name}_ignoring_dips"] for name in ("smallest_over_largest", "percentile_5_over_95")
+    ]
+    assert f"ignoring dips that come back, which noise makes: {ratios[0]:.3f} and {ratios[1]:.3f}" in out
     assert f"sphericity: {summary['sphericity']:.4f}" in out
     worst = summary["area_ratio"]["worst"][0]
     assert worst["zenith_degrees"] < 20  # these maps lack z

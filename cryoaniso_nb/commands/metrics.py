@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from ..measures.cfar import AreaRatio, DirectionalSpread
     from ..measures.sphericity import Sphericity
 
+    Ratios = dict[str, tuple[AreaRatio, AreaRatio]]  # areas up to the first shell below the level, and lasting ones
+
 __all__ = ["add_parser", "run"]
 
 
@@ -58,20 +60,26 @@ def run(args: argparse.Namespace) -> int:
     if args.output:
         check_output(args.output, overwrite=args.overwrite)
     result = analyzed(args, opened(args))
-    cones, tori, spread = result.cfar(), result.relative_signal(), dfsc_spread(result.dfsc)
-    shape = result.sphericity()
-    print("\n".join(_lines(cones, tori, shape)))
+    ratios = {
+        name: (measure(), measure(ending="lasting"))
+        for name, measure in (("area_ratio", result.cfar), ("relative_signal", result.relative_signal))
+    }
+    shape, spread = result.sphericity(), dfsc_spread(result.dfsc)
+    print("\n".join(_lines(ratios, shape)))
     if args.output:
         with output_folder(args.output, overwrite=args.overwrite) as folder:
-            _write(folder, cones, tori, shape, spread)
+            _write(folder, ratios, shape, spread)
         say(f"written to {args.output}")
     return 0
 
 
-def _lines(cones: AreaRatio, tori: AreaRatio, shape: Sphericity) -> list[str]:
+def _lines(ratios: Ratios, shape: Sphericity) -> list[str]:
     lines = []
-    for name, kind, ratio in (("area ratio (like cFAR)", "axes", cones), ("relative signal", "views", tori)):
+    names = {"area_ratio": ("area ratio (like cFAR)", "axes"), "relative_signal": ("relative signal", "views")}
+    for key, (name, kind) in names.items():
+        ratio, lasting = ratios[key]
         lines.append(f"{name}: {ratio.ratio:.3f} smallest/largest, {ratio.robust:.3f} 5th/95th percentile")
+        lines.append(f"  ignoring dips that come back, which noise makes: {lasting.ratio:.3f} and {lasting.robust:.3f}")
         for zenith, azimuth, share in ratio.worst():
             lines.append(
                 f"  worst {kind}: zenith {zenith:5.1f}, azimuth {azimuth:5.1f} degrees, {share:.2f} of the median"
@@ -87,7 +95,7 @@ def _lines(cones: AreaRatio, tori: AreaRatio, shape: Sphericity) -> list[str]:
     return lines
 
 
-def _write(folder: Path, cones: AreaRatio, tori: AreaRatio, shape: Sphericity, spread: DirectionalSpread) -> None:
+def _write(folder: Path, ratios: Ratios, shape: Sphericity, spread: DirectionalSpread) -> None:
     import json
 
     from ..export import write_table
@@ -100,10 +108,12 @@ def _write(folder: Path, cones: AreaRatio, tori: AreaRatio, shape: Sphericity, s
         "sphericity_definition": shape.definition,
         "sphericity_limited": shape.limited,
     }
-    for name, ratio in (("area_ratio", cones), ("relative_signal", tori)):
+    for name, (ratio, lasting) in ratios.items():
         numbers[name] = {
             "smallest_over_largest": ratio.ratio,
             "percentile_5_over_95": ratio.robust,
+            "smallest_over_largest_ignoring_dips": lasting.ratio,
+            "percentile_5_over_95_ignoring_dips": lasting.robust,
             "half_angle_degrees": ratio.half_angle,
             "level": ratio.level,
             "ending": ratio.ending,

@@ -3,22 +3,23 @@
 cryoSPARC's own cFAR and relative signal are not openly specified. What is computed here is an
 open surrogate: comparable with them, not equal to them.
 
-Open definitions end an area with the first shell at or below 0.143. One cone in one shell is
-enough for that: a dip by chance, or a shell in which the molecule itself has little power along
-an axis, takes all that lies beyond from the area, and the smallest of 256 areas is all but
-certain to be such a one. So areas end by default where the curve falls to stay (`ENDINGS`).
+Areas end with the first shell at or below 0.143, as in other open definitions. One cone in one
+shell is enough for that: a dip by chance, or a shell in which the molecule itself has little power
+along an axis, takes all that lies beyond from the area, and the smallest of 256 areas is all but
+certain to be such a one. With ``ending="lasting"`` areas end where the curve falls to stay.
 Smallest area over largest, median of six simulated pairs of 96^3, missing side views:
 
-============================ ==== ======= =====
-half maps                    true lasting first
-============================ ==== ======= =====
-signal of even power         0.10    0.08  0.04
-phantom, as in `simulate`    0.10    0.06 0.004
-the same without views lost  1.00    0.72  0.68
-============================ ==== ======= =====
+============================ ==== ===== =======
+half maps                    true first lasting
+============================ ==== ===== =======
+signal of even power         0.10  0.04    0.08
+phantom, as in `simulate`    0.10 0.004    0.06
+the same without views lost  1.00  0.68    0.72
+============================ ==== ===== =======
 
 What is left below the truth is the noise of the smallest of many areas, and a phantom's own
-power, which differs between cones. The robust ratio suffers less (0.10 to 0.12 against 0.11).
+power, which differs between cones. The robust ratio suffers less (0.10 to 0.12 against 0.11,
+with lasting endings).
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ N_AXES = 256
 CONE = 20.0  # degrees
 LEVEL = 0.143
 FEW = 10  # coefficients in a cone below which its FSC passes the level by chance in one case of four
-ENDINGS = ("lasting", "first")
+ENDINGS = ("first", "lasting")
 CONCERN = 0.5  # cFAR below which cryoSPARC's guide suspects preferred orientation
 
 
@@ -226,7 +227,7 @@ def cfar(
     axes: Floats | None = None,
     cone_half_angle: float = CONE,
     level: float = LEVEL,
-    ending: str = "lasting",
+    ending: str = "first",
     start_shell: int | None = None,
 ) -> AreaRatio:
     """Conical FSC area ratio: 256 hard 20 degree cones, smallest area under their FSC over largest.
@@ -245,11 +246,11 @@ def cfar(
         Degrees.
     level : float
         Areas end with a shell at or below it.
-    ending : {'lasting', 'first'}
-        With which shell: the one from which on shell^2 (FSC - level) adds up to less than
-        nothing, so that a dip which the shells beyond make good ends no area; or the first one,
-        as in open definitions of cFAR, which noise makes too small. They are the same shell
-        where a curve falls once.
+    ending : {'first', 'lasting'}
+        With which shell: the first one, as in other open definitions of cFAR, which noise makes too
+        small; or the one from which on shell^2 (FSC - level) adds up to less than nothing, so that
+        a dip which the shells beyond make good ends no area. They are the same shell where a curve
+        falls once.
     start_shell : int, optional
         First shell that may end an area; by default the first where 95 % of the axes hold 10
         coefficients or more (6 for 20 degree cones). With 1 the few coefficients of the first
@@ -281,7 +282,7 @@ def relative_signal(
     axes: Floats | None = None,
     half_angle: float = CONE,
     level: float = LEVEL,
-    ending: str = "lasting",
+    ending: str = "first",
     start_shell: int | None = None,
 ) -> AreaRatio:
     """Signal per view direction: area under the FSC of the torus perpendicular to it.
@@ -300,7 +301,7 @@ def relative_signal(
         Degrees to either side of the plane.
     level : float
         Areas end with a shell at or below it.
-    ending : {'lasting', 'first'}
+    ending : {'first', 'lasting'}
         With which shell: see `cfar`.
     start_shell : int, optional
         First shell that may end an area; by default the first where 95 % of the axes hold 10
