@@ -98,13 +98,13 @@ def _resized(spectrum: NDArray[Any], box: Box, target: Box) -> NDArray[Any]:
 
 
 @lru_cache(maxsize=1)
-def _full_mask(kernel: MaskKernel) -> Singles:
-    """The mask on the maps' grid again, without its high frequencies."""
+def _full_mask(kernel: MaskKernel, *, at_origin: bool = False) -> Singles:
+    """The mask on the maps' grid again, without its high frequencies; its centre at index 0 if asked for."""
     small: Box = kernel.mask.shape
     spectrum = _resized(scipy.fft.rfftn(kernel.mask), small, kernel.box)
     full: Singles = scipy.fft.irfftn(spectrum, s=kernel.box, workers=-1)
     full *= np.float32(np.prod(kernel.box) / np.prod(small))
-    return full
+    return np.roll(full, [-(n // 2) for n in kernel.box], (0, 1, 2)) if at_origin else full
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -353,12 +353,60 @@ def _real_coefficients(k: Singles, rotations: Floats | None) -> NDArray[np.bool_
     return real
 
 
+def _stabiliser(k: Singles, rotations: Floats | None) -> NDArray[np.int64]:
+    """How many rotations take a coefficient to itself or to its Friedel mate."""
+    count = np.zeros(len(k), dtype=np.int64)
+    for rotation in np.eye(3)[None] if rotations is None else rotations:
+        image = k @ rotation
+        count += np.minimum(np.abs(image - k).max(axis=1), np.abs(image + k).max(axis=1)) < 1e-3
+    return count
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class _Lookup:
+    """Coefficients of a symmetrised map from the rfft of one that isn't: sums over their images.
+
+    Masks have the symmetry of the map, so that the copies of a masked map are the masked copies.
+    Images beside the lattice are taken from its nearest point.
+    """
+
+    index: NDArray[np.int32]
+    mate: NDArray[np.bool_]
+
+    @property
+    def symmetric(self) -> bool:
+        """Whether there is a point group, whose axes meet in the centre of the box."""
+        return len(self.index) > 1
+
+    def __call__(self, spectrum: NDArray[np.complex64]) -> NDArray[np.complex64]:
+        flat = spectrum.ravel()
+        total = np.zeros(self.index.shape[1], dtype=np.complex64)
+        for index, mate in zip(self.index, self.mate, strict=True):
+            value = flat[index]
+            total += np.where(mate, value.conj(), value)
+        return total
+
+
+def _lookup(box: Box, k: Singles, rotations: Floats | None) -> _Lookup:
+    """Where the images of coefficients are in a flattened rfft lattice, and which are Friedel mates there."""
+    steps = np.array([box[2], box[1], box[0]]) / max(box)
+    indices, mates = [], []
+    for rotation in np.eye(3)[None] if rotations is None else rotations:
+        x, y, z = np.rint((k @ rotation) * steps).astype(np.int64).T
+        mate = x < 0
+        sign = np.where(mate, -1, 1)
+        row = (sign * z) % box[0] * box[1] + (sign * y) % box[1]
+        indices.append((row * (box[2] // 2 + 1) + np.minimum(sign * x, box[2] // 2)).astype(np.int32))
+        mates.append(mate)
+    return _Lookup(np.stack(indices), np.stack(mates))
+
+
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class _DrawField:
     """One noise map through the mask, at some coefficients."""
 
     kernel: MaskKernel
-    index: NDArray[np.int32]
+    lookup: _Lookup
     seed: int
     cancel: threading.Event | None  # None on a cluster, where it can't be seen
 
@@ -366,8 +414,8 @@ class _DrawField:
         random = np.random.default_rng([self.seed, 2**20 + number])
         noise = random.standard_normal(self.kernel.box, dtype=np.float32)
         Cancelled.if_set(self.cancel)
-        noise *= _full_mask(self.kernel)
-        spectrum = scipy.fft.rfftn(noise, overwrite_x=True).ravel()[self.index]
+        noise *= _full_mask(self.kernel, at_origin=self.lookup.symmetric)
+        spectrum = self.lookup(scipy.fft.rfftn(noise, overwrite_x=True))
         return np.asarray(spectrum / np.sqrt(np.mean(np.abs(spectrum) ** 2)))
 
 
@@ -376,7 +424,7 @@ class _DrawSignal:
     """One signal map through the mask, at some coefficients."""
 
     kernel: MaskKernel
-    index: NDArray[np.int32]
+    lookup: _Lookup
     seed: int
     signal: Floats
     cancel: threading.Event | None  # None on a cluster, where it can't be seen
@@ -393,8 +441,8 @@ class _DrawSignal:
         spectrum[0, 0, 0] = 0  # the mean has no direction
         clean = scipy.fft.irfftn(spectrum, s=self.kernel.box, overwrite_x=True)
         Cancelled.if_set(self.cancel)
-        clean *= _full_mask(self.kernel)
-        return np.asarray(scipy.fft.rfftn(clean, overwrite_x=True).ravel()[self.index])
+        clean *= _full_mask(self.kernel, at_origin=self.lookup.symmetric)
+        return self.lookup(scipy.fft.rfftn(clean, overwrite_x=True))
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -414,15 +462,15 @@ class _ShellTask:
 
     def __call__(self, item: _Item) -> Any:
         plan, fields = self.plan, self.plan.fields
-        keep = _domain(item.k, plan.rotations)
-        k = item.k[keep]
+        k = item.k
         if item.drawn is None:
             random = np.random.default_rng([plan.seed, item.shell])
             real, imag = random.standard_normal((2, len(k), fields), dtype=np.float32)
+            imag[_real_coefficients(k, plan.rotations)] = 0
         else:
-            drawn = np.stack([field[keep] for field in item.drawn], axis=1)
+            drawn = np.stack(item.drawn, axis=1)
+            drawn /= np.sqrt(_stabiliser(k, plan.rotations), dtype=np.float32)[:, None]  # orbits with fewer members
             real, imag = np.ascontiguousarray(drawn.real), np.ascontiguousarray(drawn.imag)
-        imag[_real_coefficients(k, plan.rotations)] = 0
         rows, columns = np.triu_indices(real.shape[1])
         if item.shell >= first_dense_shell(plan.box) and self.node_weights is not None:
             products = np.zeros((3 * plan.nodes_per_face**2, rows.size), dtype=np.float32)
@@ -504,17 +552,19 @@ def for_each_shell(
         return []
     if progress is not None:
         progress(stage, 0, len(plan.shells))
-    index, k, shell = shell_lattice(plan.box, plan.shells, cancel)
+    _, k, shell = shell_lattice(plan.box, plan.shells, cancel)
+    domain = _domain(k, plan.rotations)
+    k, shell = k[domain], shell[domain]
     drawn: list[NDArray[np.complex64]] | None = None
     if plan.mask is not None:
         local = scheduler in ("threads", "synchronous")
+        lookup, stop = _lookup(plan.box, k, plan.rotations), cancel if local else None
         if local:
-            _full_mask(plan.mask)  # made once, before the threads ask for it
-        stop = cancel if local else None
-        draw = _DrawField(plan.mask, index, plan.seed, stop)
+            _full_mask(plan.mask, at_origin=lookup.symmetric)  # made once, before the threads ask for it
+        draw = _DrawField(plan.mask, lookup, plan.seed, stop)
         drawn = map_tasks(draw, range(plan.fields), stage=f"{stage}: noise maps", **common)
         if plan.signals and plan.signal is not None:
-            signal = _DrawSignal(plan.mask, index, plan.seed, plan.signal, stop)
+            signal = _DrawSignal(plan.mask, lookup, plan.seed, plan.signal, stop)
             drawn += map_tasks(signal, range(plan.signals), stage=f"{stage}: signal maps", **common)
     items = []
     for s in plan.shells:
