@@ -71,11 +71,16 @@ class Filtered(Result):
     edge_width: float
 
     @property
-    def labels(self) -> tuple[str, ...]:
-        """What the filter was, for the header of an MRC file."""
+    def description(self) -> str:
+        """What the filter was, in words."""
         if self.kind == "isotropic":
-            return (f"cryoaniso_nb: low-pass at {1 / self.cut_off:.2f} A, raised cosine of {self.edge_width:g} shells",)
-        return ("cryoaniso_nb: filtered by the 3DFSC volume F, amplitude sqrt(2F/(1+F))",)
+            return f"low-pass at {1 / self.cut_off:.2f} Å, raised cosine of {self.edge_width:g} shells"
+        return "filtered by the 3DFSC volume F, amplitude sqrt(2F/(1+F))"
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The same for the header of an MRC file, which holds ASCII only."""
+        return (f"cryoaniso_nb: {self.description.replace('Å', 'A')}",)
 
 
 def raised_cosine(shell: NDArray[Any], cut_off: float, width: float) -> Floats:

@@ -43,7 +43,9 @@ def analyze_against_model(
     """Directional FSC between a map and an atomic model.
 
     The model's density, from electron form factors and B factors, takes the place of the
-    second half map.
+    second half map. A molecule's own power varies over directions, and with it dFSC against
+    noise that is even: apoferritin's 24-mer with white noise (80^3, 2 Å) varies 1.6 times as much
+    as noise alone. So little anisotropy is no sign of uneven views.
 
     Parameters
     ----------

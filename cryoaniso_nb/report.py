@@ -225,7 +225,7 @@ def report_html(
 def _names(results: Sequence[AnalysisResult]) -> list[str]:
     names = []
     for number, result in enumerate(results, 1):
-        first = next((i.name for i in result.inputs if i.role == "half1"), "")
+        first = next((i.name for i in result.inputs if i.role in ("half1", "map")), "")
         fallback = "a map" if len(results) == 1 else f"map {number}"
         names.append(Path(first).name or fallback)
     return [f"{n} ({i})" if names.count(n) > 1 else n for i, n in enumerate(names, 1)]
@@ -314,6 +314,9 @@ def _area_ratios(r: AnalysisResult) -> list[str]:
         "largest, and a dip by noise alone ends an area; so look at the percentiles too, and at the ratios of "
         "areas that end only where the curve falls to stay."
     )
+    if r.against_model:
+        level = f"{r.settings.threshold:g}"
+        note = f"Areas end at {level}, as dFSC against a model is judged; cFAR is of half maps. {note}"
     columns = [
         "Area under conical FSC",
         "smallest / largest",

@@ -212,3 +212,12 @@ def test_page_is_laid_out_in_a_browser(page: str, tmp_path: Path, chromium: str,
     pixels = imread(picture)
     assert pixels.shape[:2] == (3000, 1000)
     assert len(np.unique(np.round(pixels[..., :3].reshape(-1, 3), 1), axis=0)) > 50  # figures have colours
+
+
+def test_report_of_a_map_against_a_model_names_the_map_and_its_level(small_result: ca.AnalysisResult) -> None:
+    inputs = (InputFile(role="map", name="apo.mrc"), InputFile(role="model", name="apo.cif"))
+    against = small_result.with_cones(threshold=0.5).replace(inputs=inputs)
+    text = " ".join(Page(report_html(against)).words)
+    assert "Anisotropy of apo.mrc" in text
+    assert "Areas end at 0.5, as dFSC against a model is judged" in text
+    assert "Areas end at" not in " ".join(Page(report_html(small_result)).words)

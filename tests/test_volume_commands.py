@@ -48,7 +48,7 @@ def test_filter_keeps_header_and_voxel_size_and_says_where_it_cut(tmp_path, resu
     out = tmp_path / "out"
     assert main(["filter", str(shifted), HALVES[1], "--result", result_file, "-o", str(out)]) == 0
     summary = json.loads((out / "summary.json").read_text())
-    assert f"low-pass at {summary['cut_off_angstrom']:.2f} A" in capsys.readouterr().out
+    assert f"low-pass at {summary['cut_off_angstrom']:.2f} Å" in capsys.readouterr().out
     assert sorted(path.name for path in out.iterdir()) == ["mean_difference.mrc", "mean_filtered.mrc", "summary.json"]
     with mrcfile.open(out / "mean_filtered.mrc") as mrc:
         labels = [label.decode() for label in mrc.header.label[: mrc.header.nlabl]]

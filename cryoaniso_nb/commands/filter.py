@@ -95,7 +95,7 @@ def run(args: argparse.Namespace) -> int:
                 write_map(folder / f"{name}_{kind}.mrc", data, like.voxel_size, labels=labels, like=like)
         text = json.dumps({**summary, "applied_to": args.apply_to}, indent=2, ensure_ascii=False)
         (folder / "summary.json").write_text(text + "\n", encoding="utf-8")
-    print(filtered.labels[0].split(": ", 1)[1])
+    print(filtered.description)
     say(f"written to {args.output}")
     return 0
 

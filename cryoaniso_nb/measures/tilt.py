@@ -367,7 +367,7 @@ def _by_occupancy(tilts: Floats, curves: dict[str, Floats]) -> tuple[float, str]
             ("end", "to 0.1 at"),
             ("worst_resolution", "the worst direction would reach"),
         )
-        if np.isfinite(curves[name][i])
+        if np.isfinite(curves[name][i]) and f"{curves[name][i]:.2f}" != f"{curves[name][0]:.2f}"
     ]
     if not np.isfinite(curves["onset"][i]):
         clauses.insert(0, f"FSO would stay above 0.9 up to Nyquist instead of {_before(curves['onset'][0])}")
