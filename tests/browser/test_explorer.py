@@ -214,9 +214,20 @@ def test_explore_from_run_to_both_themes(page: Any, notebook: Callable[..., Any]
         for pane in range(7):
             page.locator(".cryoaniso-explorer .lm-TabBar-tab").nth(pane).click()
             page.wait_for_function(BUSY)
+            if pane == 3:
+                wait_value(page, book, "len(explorer.slices.pictures[2].png)", lambda size: size > 500)
             book.shot(f"explorer-{name}-{pane}")
     assert value(book, "explorer.session.state.error") == ""
     assert book.noise() <= known
+
+    # the notebook stays small with the state of all widgets in it, which JupyterLab saves only if told to
+    page.evaluate(
+        "async () => { const { commands } = window.jupyterapp;"
+        " await commands.execute('@jupyter-widgets/jupyterlab-manager:saveWidgetState');"
+        " await commands.execute('docmanager:save') }"
+    )
+    lab_tools.wait_for(lambda: "widget-state+json" in book.path.read_text(), 30, "the saved widgets")
+    assert book.path.stat().st_size < 5_000_000
 
 
 def test_stop_reload_and_run_again(page: Any, notebook: Callable[..., Any]) -> None:
