@@ -12,10 +12,11 @@ from ..measures.spheremap import positions_of
 from . import colours
 from ._view import lines, put
 
-__all__ = ["MARGIN", "REACH", "Frame", "round_ratio"]
+__all__ = ["LEFT", "MARGIN", "REACH", "Frame", "round_ratio"]
 
 REACH = 1.16  # of the plot, in disc radii: room for the azimuth's numbers
-MARGIN = {"top": 8, "bottom": 8, "left": 12, "right": 52}  # pixels around the plot
+LEFT = REACH + 0.1  # the same on the left: numbers are wider than high, and cut off at the plot's edge
+MARGIN = {"top": 8, "bottom": 8, "left": 4, "right": 52}  # pixels around the plot
 BAR = 0.34  # of the plot, in disc radii: the colour bar and the gap before it
 
 
@@ -35,10 +36,10 @@ def round_ratio(height: int) -> float:
     Examples
     --------
     >>> round(round_ratio(320), 2)
-    1.29
+    1.31
     """
     plot = height - MARGIN["top"] - MARGIN["bottom"]
-    return ((2 * REACH + BAR) / (2 * REACH) * plot + MARGIN["left"] + MARGIN["right"]) / height
+    return ((LEFT + REACH + BAR) / (2 * REACH) * plot + MARGIN["left"] + MARGIN["right"]) / height
 
 
 class Frame:
@@ -65,7 +66,7 @@ class Frame:
         )
         self.ring_labels.y_offset = -4
         turn = np.deg2rad(np.arange(0, 360, 45))
-        away = 1.11 + 0.02 * np.abs(np.cos(turn))  # numbers are wider than high
+        away = 1.11 + 0.02 * np.abs(np.cos(turn))
         self.azimuths = bqplot.Label(
             x=away * np.cos(turn),
             y=away * np.sin(turn) - 0.035,

@@ -166,8 +166,9 @@ class ConeControls(ipywidgets.HBox):  # type: ignore[misc]
             layout={"width": "120px"},
         )
         self.note = ipywidgets.HTML()
-        self.cone.observe(lambda change: self._ask(cone_half_angle=change["new"]), names="value")
-        self.chi.observe(lambda change: self._ask(threshold=change["new"]), names="value")
+        # a page sends 30.500000000000004 for 30.5
+        self.cone.observe(lambda change: self._ask(cone_half_angle=round(change["new"], 6)), names="value")
+        self.chi.observe(lambda change: self._ask(threshold=round(change["new"], 6)), names="value")
         self.axes.observe(lambda change: self._ask(axes=change["new"]), names="value")
         super().__init__(
             [self.cone, self.chi, self.axes, self.note], layout={"flex_flow": "row wrap", "align_items": "center"}

@@ -61,7 +61,13 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         self.fan, self.distribution = FanView(session), DistributionView(session)
         self.threedfsc = _hidden(ThreeDFSCView, session)
         self.slices = _hidden(MapSlicesView, session, lambda: self.source.maps)
-        self.statistics = StatisticsView(session, lambda: self.source.maps, asked=self._remember_symmetry, active=False)
+        self.statistics = StatisticsView(
+            session,
+            lambda: self.source.maps,
+            asked=self._remember_symmetry,
+            scheduler=source.settings.get("scheduler", "threads"),
+            active=False,
+        )
         self.poses = _hidden(PosesView, session)
         self.summary = _hidden(SummaryView, session)
         self.export = ExportPanel(session, lambda: self.source)

@@ -17,8 +17,8 @@ from ..measures.spheremap import sphere_raster
 from ..measures.tilt import TiltAdvice, tilt_advice
 from ..poses import Poses, ViewDensity, read_poses, view_density
 from . import colours
+from ._disc import LEFT, REACH, Frame, round_ratio
 from ._disc import MARGIN as DISC_MARGIN
-from ._disc import REACH, Frame, round_ratio
 from ._view import (
     TICKS,
     Picture,
@@ -92,8 +92,8 @@ class PosesView(View):
         self._panels = [
             ipywidgets.VBox(parts, layout={"flex": flex, "min_width": "0"})
             for parts, flex in (
-                ([self._sphere(), self.projection], "1 1 0"),
-                ([self.occupancy_legend, self._occupancy()], "1.1 1 0"),
+                ([self._sphere(), self.projection], "1.1 1 0"),
+                ([self.occupancy_legend, self._occupancy()], "1.05 1 0"),
                 ([self.tilt_legend, self._tilts()], "1 1 0"),
             )
         ]
@@ -101,7 +101,7 @@ class PosesView(View):
         return [inputs, self.words, self.plots]
 
     def _sphere(self) -> bqplot.Figure:
-        x, y = bqplot.LinearScale(min=-REACH, max=REACH + 0.34), bqplot.LinearScale(min=-REACH, max=REACH)
+        x, y = bqplot.LinearScale(min=-LEFT, max=REACH + 0.34), bqplot.LinearScale(min=-REACH, max=REACH)
         self.colour = bqplot.LinearScale(min=0.0, max=2.0)
         flat = {"x": x, "y": y}
         self.picture = Picture(flat, (-1.0, 1.0), (-1.0, 1.0), pixelated=False)

@@ -36,6 +36,8 @@ class StatisticsView(View):
         Returns the half maps, or None; the mask correction needs them.
     asked : callable, optional
         Told the point group of each request.
+    scheduler : str or distributed.Client
+        Where to compute.
     """
 
     def __init__(
@@ -44,10 +46,12 @@ class StatisticsView(View):
         maps: Callable[[], HalfMaps | None] | None = None,
         *,
         asked: Callable[[str], object] | None = None,
+        scheduler: Any = "threads",
         **kwargs: Any,
     ) -> None:
         self._maps = maps or (lambda: None)
         self._asked = asked or (lambda symmetry: None)
+        self._scheduler = scheduler
         self._show_calibrated = False
         super().__init__(source, **kwargs)
         self.session.state.observe(self._calibrated, names="result")
@@ -107,7 +111,7 @@ class StatisticsView(View):
             return
         self.session.extend(
             lambda result, progress, cancel: result.with_mask_correction(
-                maps, seed=seed, progress=progress, cancel=cancel
+                maps, seed=seed, scheduler=self._scheduler, progress=progress, cancel=cancel
             )
         )
 
@@ -119,7 +123,12 @@ class StatisticsView(View):
             self.state.error = sentence(error)
             return None
         self._asked(symmetry)
-        return {"n": int(self.n.value), "seed": int(self.seed.value), "symmetry": symmetry}
+        return {
+            "n": int(self.n.value),
+            "seed": int(self.seed.value),
+            "symmetry": symmetry,
+            "scheduler": self._scheduler,
+        }
 
     def _calibrated(self, change: Any) -> None:
         """Draw the curve that was asked for, once it is there."""

@@ -45,8 +45,14 @@ CURVE = """which => {
   const points = line ? line.getAttribute('d').match(/-?[\\d.e-]+,-?[\\d.e-]+/g) : null;
   return (points || []).map(p => p.split(',').map(Number));
 }"""
-MOVED = f"([which, old]) => JSON.stringify(({CURVE})(which)) !== JSON.stringify(old)"
-NOT_MOVED = MOVED.replace("!==", "===")
+# Whether the page draws the curve through these values (their ends give the scale).
+DRAWN = f"""([which, values]) => {{
+  const heights = ({CURVE})(which).map(p => -p[1]);
+  const ends = a => [Math.min(...a), Math.max(...a)];
+  const scaled = a => a.map(v => (v - ends(a)[0]) / (ends(a)[1] - ends(a)[0]));
+  const [drawn, wanted] = [scaled(heights), scaled(values)];
+  return drawn.length === wanted.length && drawn.every((v, i) => Math.abs(v - wanted[i]) < 0.01);
+}}"""
 OVERFLOW = """() => {
   const explorer = document.querySelector('.cryoaniso-explorer');
   const output = explorer.closest('.jp-OutputArea-output');
@@ -61,6 +67,7 @@ BUSY = """() => ![...document.querySelectorAll('.cryoaniso-explorer')]
 STAR = "data_particles\n\nloop_\n_rlnAngleRot #1\n_rlnAngleTilt #2\n_rlnAnglePsi #3\n" + "".join(
     f"{137.5 * i % 360:.2f} {30 * (i / 400) ** 0.5:.2f} {77.7 * i % 360:.2f}\n" for i in range(400)
 )
+OCCUPANCY = "[v for v in explorer.session.state.result.fso.occupancy.tolist() if v == v]"
 FSO_BLUE = "rgb(47, 134, 210)"
 
 
@@ -85,6 +92,14 @@ def wait_value(page: Any, notebook: Any, expression: str, wanted: Callable[[Any]
 
     lab_tools.wait_for(right, 30, expression)
     return got[0]
+
+
+def follow(page: Any, notebook: Any, knob: Any) -> float:
+    """Until the kernel has the cone that the page's slider shows, and the page the kernel's curve; the angle."""
+    angle = float(knob.get_attribute("aria-valuenow"))
+    wait_value(page, notebook, "explorer.session.state.result.settings.cone_half_angle", lambda v: v == angle)
+    page.wait_for_function(DRAWN, arg=[FSO_BLUE, value(notebook, OCCUPANCY)])
+    return angle
 
 
 def press(page: Any, handle: Any, key: str, times: int) -> None:
@@ -113,7 +128,7 @@ def test_explore_from_run_to_both_themes(page: Any, notebook: Callable[..., Any]
     # the FSO curve on the page is the result's
     page.wait_for_function(f"which => ({CURVE})(which).length > 5", arg=FSO_BLUE)
     points = curve(page)
-    occupancy = value(book, "[v for v in explorer.result().fso.occupancy.tolist() if v == v]")
+    occupancy = value(book, OCCUPANCY)
     assert len(points) == len(occupancy)
     heights = [y for _, y in points]
     top, bottom = heights[occupancy.index(max(occupancy))], heights[occupancy.index(min(occupancy))]
@@ -157,27 +172,21 @@ def test_explore_from_run_to_both_themes(page: Any, notebook: Callable[..., Any]
     # drag the cone slider: the curve follows
     knob = page.locator(".cryoaniso-cone .noUi-handle").first
     grip = knob.bounding_box()
-    old = curve(page)
     page.mouse.move(grip["x"] + grip["width"] / 2, grip["y"] + grip["height"] / 2)
     page.mouse.down()
     for step in range(1, 11):
         page.mouse.move(grip["x"] + grip["width"] / 2 + 5 * step, grip["y"] + grip["height"] / 2)
     page.mouse.up()
-    page.wait_for_function(MOVED, arg=[FSO_BLUE, old])
-    wait_value(
-        page,
-        book,
-        "[explorer.session.state.result.settings.cone_half_angle, explorer.cones.cone.value]",
-        lambda v: v[0] == v[1] > 20,
-    )
-    # the same by keyboard: each arrow is a step of half a degree, and the curve follows
-    angle, old = value(book, "explorer.cones.cone.value"), curve(page)
+    dragged = follow(page, book, knob)
+    assert dragged > 20
+    assert occupancy != (wide := value(book, OCCUPANCY))
+    # by keyboard: each arrow is a step of half a degree
     press(page, knob, "ArrowRight", 6)
-    wait_value(page, book, "explorer.session.state.result.settings.cone_half_angle", lambda v: v == angle + 3)
-    page.wait_for_function(MOVED, arg=[FSO_BLUE, old])
+    assert follow(page, book, knob) == dragged + 3
+    assert wide != value(book, OCCUPANCY)
     press(page, knob, "ArrowLeft", 6)
-    wait_value(page, book, "explorer.session.state.result.settings.cone_half_angle", lambda v: v == angle)
-    page.wait_for_function(NOT_MOVED, arg=[FSO_BLUE, old])
+    assert follow(page, book, knob) == dragged
+    assert wide == value(book, OCCUPANCY)
     shell = value(book, "explorer.session.state.shell")
     press(page, page.locator(".cryoaniso-shell .noUi-handle").first, "ArrowLeft", 3)
     wait_value(page, book, "explorer.session.state.shell", lambda v: v == shell - 3)
@@ -205,9 +214,20 @@ def test_explore_from_run_to_both_themes(page: Any, notebook: Callable[..., Any]
         for pane in range(7):
             page.locator(".cryoaniso-explorer .lm-TabBar-tab").nth(pane).click()
             page.wait_for_function(BUSY)
+            if pane == 3:
+                wait_value(page, book, "len(explorer.slices.pictures[2].png)", lambda size: size > 500)
             book.shot(f"explorer-{name}-{pane}")
     assert value(book, "explorer.session.state.error") == ""
     assert book.noise() <= known
+
+    # the notebook stays small with the state of all widgets in it, which JupyterLab saves only if told to
+    page.evaluate(
+        "async () => { const { commands } = window.jupyterapp;"
+        " await commands.execute('@jupyter-widgets/jupyterlab-manager:saveWidgetState');"
+        " await commands.execute('docmanager:save') }"
+    )
+    lab_tools.wait_for(lambda: "widget-state+json" in book.path.read_text(), 30, "the saved widgets")
+    assert book.path.stat().st_size < 5_000_000
 
 
 def test_stop_reload_and_run_again(page: Any, notebook: Callable[..., Any]) -> None:
