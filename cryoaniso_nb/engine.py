@@ -175,8 +175,9 @@ def _compute(
     """
     Cancelled.if_set(cancel)
     if client is None:
+        graph = {key: task for output in outputs for key, task in output.__dask_graph__().items()}
         with _Watch({d.key for d in watched}, stage, progress, cancel):
-            return list(dask.compute(*outputs, scheduler=_LOCAL[scheduler], optimize_graph=False))
+            return list(_LOCAL[scheduler](graph, [d.key for d in outputs]))
     futures = client.compute([*outputs, *kept], optimize_graph=False)
     tracked, total, done = futures, len(futures), 0
     from distributed import wait
