@@ -55,18 +55,25 @@ def compared(one: Callable[[], object], other: Callable[[], object], repeats: in
     return first, second, statistics.median(b / a for a, b in rounds)
 
 
+# The peak of a child starts at that of the process it is started from: so from a small one.
+LAUNCHER = """
+import os, subprocess, sys, time
+start = time.perf_counter()
+child = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+_, status, usage = os.wait4(child.pid, 0)
+print(time.perf_counter() - start, usage.ru_maxrss / 1024)
+sys.exit(os.waitstatus_to_exitcode(status))
+"""
+
+
 def process(*arguments: str) -> tuple[float, float]:
-    """Wall seconds and peak MiB of a whole `cryoaniso` process."""
-    start = time.perf_counter()
-    child = subprocess.Popen(
-        [sys.executable, "-m", "cryoaniso_nb", *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    _, status, usage = os.wait4(child.pid, 0)
-    seconds = time.perf_counter() - start
-    child.returncode = os.waitstatus_to_exitcode(status)
-    if child.returncode:
-        raise SystemExit(f"cryoaniso {' '.join(arguments)} failed with exit code {child.returncode}")
-    return seconds, usage.ru_maxrss / 1024
+    """Wall seconds and peak MiB of a whole Python process."""
+    command = [sys.executable, *arguments]
+    run = subprocess.run([sys.executable, "-c", LAUNCHER, *command], capture_output=True, text=True)
+    if run.returncode:
+        raise SystemExit(f"{' '.join(command)} failed with exit code {run.returncode}")
+    seconds, peak = (float(word) for word in run.stdout.split())
+    return seconds, peak
 
 
 def engine(table: Table, side: int, repeats: int) -> None:
@@ -138,7 +145,16 @@ def processes(table: Table, side: int, repeats: int) -> None:
         for name, half in zip(names, (maps.half1, maps.half2), strict=True):
             ca.write_map(name, half, 1.5)
         for label, options in (("--no-figure", ["--no-figure"]), ("with the figure", [])):
-            arguments = ("analyze", *names, *options, "--overwrite", "-o", str(Path(folder) / "out"))
+            arguments = (
+                "-m",
+                "cryoaniso_nb",
+                "analyze",
+                *names,
+                *options,
+                "--overwrite",
+                "-o",
+                str(Path(folder) / "out"),
+            )
             process(*arguments)
             runs = [process(*arguments) for _ in range(repeats)]
             seconds, peak = statistics.median(r[0] for r in runs), max(r[1] for r in runs)
@@ -149,15 +165,13 @@ def processes(table: Table, side: int, repeats: int) -> None:
 
 
 def growth(table: Table, sides: tuple[int, ...]) -> None:
-    """From small boxes to large ones, each in a process of its own."""
+    """From small boxes to large ones; memory of a process of its own, the maps included."""
     for side in sides:
-        program = (
-            "import resource, sys, time; from benchmarks.__main__ import pair; import cryoaniso_nb as ca;"
-            f"maps = pair({side}); ca.analyze(pair(32)); t = time.perf_counter(); ca.analyze(maps);"
-            "print(time.perf_counter() - t, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"
-        )
-        run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-        seconds, peak = (float(word) for word in run.stdout.split())
+        maps = pair(side)
+        ca.analyze(maps)
+        seconds = min(timed(lambda maps=maps: ca.analyze(maps)) for _ in range(3))
+        del maps
+        _, peak = process("-c", f"from benchmarks.__main__ import pair, ca; ca.analyze(pair({side}))")
         target = "8192 MiB" if side == 512 else ""
         table.add_row(f"{side}^3: analysis", f"{seconds:.3f} s", f"{peak:.0f} MiB peak, with the maps", target)
 
