@@ -17,6 +17,7 @@ from cryoaniso_nb.errors import Cancelled, SettingsError
 from cryoaniso_nb.fourier import hermitian_weights, n_shells, shell_index
 from cryoaniso_nb.maps import HalfMaps
 from cryoaniso_nb.masks import sphere_mask
+from cryoaniso_nb.measures._shelllattice import cone_weights, shell_lattice
 from cryoaniso_nb.measures.calibration import (
     Calibration,
     calibrate,
@@ -30,10 +31,8 @@ from cryoaniso_nb.measures.noisefields import (
     NoisePlan,
     ShellNoise,
     _full_mask,
-    cone_weights,
     for_each_shell,
     mask_kernel,
-    shell_lattice,
 )
 from cryoaniso_nb.results import Result
 from cryoaniso_nb.symmetry import point_group
