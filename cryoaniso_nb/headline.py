@@ -32,11 +32,14 @@ __all__ = [
     "axis_words",
     "crossing_text",
     "dark_axes",
+    "dipping_axes",
     "headline",
     "map_p_value",
     "map_verdict",
     "worst_axis",
 ]
+
+Floats = NDArray[np.float64]
 
 CLEAR, HINT = 4.0, 3.0  # standard deviations of the spread
 SLIGHT = 1.1  # 95th to 5th percentile of directional resolution below which anisotropy is slight
@@ -289,18 +292,54 @@ def dark_axes(r: Analysed) -> NDArray[np.int64]:
     0
     """
     dark = np.flatnonzero(r.directional_resolution.flag == ResolutionFlag.BELOW_AT_START)
-    reach = slice(START_SHELL - 1, None)
-    if r.fso.middle.flag is ResolutionFlag.CROSSED:
-        stop = int(np.searchsorted(r.fso.frequency, r.fso.middle.frequency))
-        reach = slice(START_SHELL - 1, max(stop, START_SHELL))
-    values = r.dfsc.values[dark, reach]
-    weight = np.where(np.isfinite(values), np.nan_to_num(r.dfsc.n_eff[dark, reach]), 0.0)
-    total = weight.sum(axis=1)
-    mean = np.divide(
-        (weight * np.nan_to_num(values)).sum(axis=1), total, out=np.full(dark.size, np.inf), where=total > 0
-    )
+    mean = _mean_up_to_middle(r, dark, np.full(dark.size, START_SHELL))
     below = mean < r.fso.threshold
     return np.asarray(dark[below][np.argsort(mean[below])])
+
+
+def dipping_axes(r: Analysed) -> NDArray[np.int64]:
+    """Axes whose first crossing is an early dip.
+
+    It lies before the transition zone, and from there to where FSO = 0.5 the curve lies above
+    chi on average. Noise, or a shell in which the particle itself is faint in that direction,
+    makes such dips long before the curve falls to stay.
+
+    Parameters
+    ----------
+    r : Analysed
+        An analysis.
+
+    Returns
+    -------
+    ndarray of int
+        Indices, ascending.
+
+    Examples
+    --------
+    >>> import cryoaniso_nb as ca
+    >>> dipping_axes(ca.analyze(ca.simulate_half_maps(box=48, preset="missing-cone", seed=0))).size
+    0
+    """
+    d = r.directional_resolution
+    onset = r.fso.onset.frequency if r.fso.onset.flag is ResolutionFlag.CROSSED else np.inf
+    crossed = np.flatnonzero(d.measured & (1 / d.resolution < onset))
+    first_below = np.searchsorted(r.dfsc.frequency, 1 / d.resolution[crossed]) + 1
+    mean = _mean_up_to_middle(r, crossed, first_below)
+    return np.asarray(crossed[np.isfinite(mean) & (mean >= r.fso.threshold)])
+
+
+def _mean_up_to_middle(r: Analysed, axes: NDArray[np.int64], start: NDArray[np.int64]) -> Floats:
+    """Mean dFSC, weighted by n_eff, of each axis from a shell to before FSO = 0.5; inf without shells."""
+    stop = r.dfsc.frequency.size + 1
+    if r.fso.middle.flag is ResolutionFlag.CROSSED:
+        stop = max(int(np.searchsorted(r.fso.frequency, r.fso.middle.frequency)), START_SHELL) + 1
+    shell = np.arange(1, r.dfsc.frequency.size + 1)
+    values = r.dfsc.values[axes]
+    reach = (shell >= start[:, None]) & (shell < stop) & np.isfinite(values)
+    weight = np.where(reach, np.nan_to_num(r.dfsc.n_eff[axes]), 0.0)
+    total = weight.sum(axis=1)
+    sums = (weight * np.nan_to_num(values)).sum(axis=1)
+    return np.asarray(np.divide(sums, total, out=np.full(len(axes), np.inf), where=total > 0))
 
 
 def worst_axis(r: Analysed) -> int:
@@ -315,7 +354,7 @@ def worst_axis(r: Analysed) -> int:
     -------
     int
         The darkest of the axes without signal, else the lowest crossing in a cone of at least 3
-        effective coefficients; -1 if no axis falls below chi.
+        effective coefficients that is not a mere dip; -1 if no axis falls below chi.
 
     Examples
     --------
@@ -328,6 +367,7 @@ def worst_axis(r: Analysed) -> int:
         return int(dark[0])
     d = r.directional_resolution
     sure = d.measured & (np.nan_to_num(d.n_eff) >= FEW_COEFFICIENTS)
+    sure[dipping_axes(r)] = False
     if not sure.any():
         return resolution_statistics(d).worst_axis
     return int(np.argmax(np.where(sure, np.nan_to_num(d.resolution), -np.inf)))

@@ -15,6 +15,7 @@ from .headline import (
     axis_angles,
     crossing_text,
     dark_axes,
+    dipping_axes,
     headline,
     map_p_value,
     map_verdict,
@@ -245,6 +246,7 @@ def _directions(r: Analysed) -> dict[str, Any]:
         "axes_not_crossed": s.n_not_crossed,
         "axes_below_at_start": s.n_below_at_start,
         "axes_without_signal": int(dark_axes(r).size),
+        "axes_crossed_in_a_dip": int(dipping_axes(r).size),
     }
     for name, index in (("best", s.best_axis), ("worst", worst_axis(r))):
         found = index >= 0
@@ -336,13 +338,10 @@ def _direction_rows(r: Analysed) -> list[tuple[str, str]]:
         crossed = d.flag[index] == ResolutionFlag.CROSSED
         value = f"{d.resolution[index]:.2f} Å" if crossed else "no signal above chi"
         rows.append(("Worst direction", f"{value}, {_with_angles(d, index)}"))
-    rows.append(
-        (
-            "Axes",
-            f"{s.n_crossed} crossed, {s.n_not_crossed} not crossed up to Nyquist, "
-            f"{s.n_below_at_start} below chi from the start",
-        )
-    )
+    dips = dipping_axes(r).size
+    in_dips = f" ({dips} in a dip that comes back)" if dips else ""
+    ends = f"{s.n_not_crossed} not crossed up to Nyquist, {s.n_below_at_start} below chi from the start"
+    rows.append(("Axes", f"{s.n_crossed} crossed{in_dips}, {ends}"))
     return rows
 
 

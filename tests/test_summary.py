@@ -11,7 +11,7 @@ from rich.console import Console
 
 import cryoaniso_nb as ca
 from cryoaniso_nb.directions import axes_for
-from cryoaniso_nb.headline import axis_angles, crossing_text, dark_axes, headline, map_verdict, worst_axis
+from cryoaniso_nb.headline import axis_angles, crossing_text, dark_axes, dipping_axes, headline, map_verdict, worst_axis
 from cryoaniso_nb.measures.spread import angular_spread
 from cryoaniso_nb.results import Crossing, InputFile
 from cryoaniso_nb.summary import html_table, json_ready, summary_dict, table_rows, terminal_table
@@ -110,6 +110,18 @@ def test_one_bad_early_shell_is_not_darkness(made_result: Maker) -> None:
     assert result.directional_resolution.flag[7] == ca.ResolutionFlag.BELOW_AT_START
     assert dark_axes(result).size == 0
     assert worst_axis(result) != 7
+
+
+def test_a_dip_that_comes_back_is_not_the_worst_direction(made_result: Maker) -> None:
+    values = falling(along_z(good=20, bad=12))
+    values[7, 5] = -0.2  # shell 6, with a dozen coefficients in a cone
+    result = made_result(values)
+    assert result.directional_resolution.measured[7]
+    assert np.argmax(result.directional_resolution.resolution) == 7
+    assert dipping_axes(result).tolist() == [7]
+    assert worst_axis(result) == int(np.argmax(axes_for(321)[:, 2]))
+    assert result.summary()["directional_resolution"]["axes_crossed_in_a_dip"] == 1
+    assert "321 crossed (1 in a dip that comes back)" in dict(table_rows(result))["Axes"]
 
 
 def test_onset_is_the_first_downward_crossing(made_result: Maker) -> None:
