@@ -21,7 +21,7 @@ from scipy.spatial.transform import Rotation
 import cryoaniso_nb as ca
 from cryoaniso_nb.directions import axes_for
 from cryoaniso_nb.errors import MapError, ResultError, SettingsError
-from cryoaniso_nb.headline import worst_axis
+from cryoaniso_nb.headline import dipping_axes, worst_axis
 from cryoaniso_nb.masks import sphere_mask
 from cryoaniso_nb.measures.spheremap import positions_of
 from cryoaniso_nb.measures.tilt import tilt_advice
@@ -345,6 +345,16 @@ def test_doubtful_directions_are_dots_on_the_sphere(small_result: Any) -> None:
     view = SphereView(result.replace(band=result.band.replace(doubtful=doubtful)))
     assert view.passing.x.size == 3
     assert "3 that noise may have set" in view.title.value
+    view.session.close()
+
+
+def test_early_dips_are_dots_before_a_band_was_asked_for() -> None:
+    result = ca.analyze(ca.simulate_half_maps(box=48, preset="isotropic", seed=0))
+    count = dipping_axes(result).size
+    assert count > 10, "every thin curve dips somewhere"
+    view = SphereView(result)
+    assert view.passing.x.size == count
+    assert f"dots: {count} that a dip set, which comes back" in view.title.value
     view.session.close()
 
 

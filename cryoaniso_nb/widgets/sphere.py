@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..directions import angles
-from ..headline import worst_axis
+from ..headline import dipping_axes, worst_axis
 from ..measures.resolution import resolution_statistics
 from ..measures.spheremap import directions_at, positions_of, sphere_raster
 from ..plot_sphere import COLOURS, resolution_limits
@@ -290,7 +290,8 @@ class SphereView(View):
         left_out = s.n_not_crossed + s.n_below_at_start
         text += f"; {left_out} without a crossing (blank)" if left_out else ""
         doubtful = int(passing.sum())
-        return text + (f"; dots: {doubtful} that noise may have set" if doubtful else "")
+        why = "that a dip set, which comes back" if shown.band is None else "that noise may have set"
+        return text + (f"; dots: {doubtful} {why}" if doubtful else "")
 
     def _place(self, mark: bqplot.Scatter, axes: Floats) -> None:
         if len(axes) == 0:
@@ -315,10 +316,12 @@ class SphereView(View):
 
 
 def _doubtful(result: Any) -> NDArray[np.bool_]:
-    """Axes whose resolution noise may have set; none before a band was asked for."""
-    if result.band is None:
-        return np.zeros(len(result.dfsc.axes), dtype=bool)
-    return np.asarray(result.band.doubtful & result.directional_resolution.measured)
+    """Axes whose resolution noise may have set; before a band was asked for, those with an early dip."""
+    if result.band is not None:
+        return np.asarray(result.band.doubtful & result.directional_resolution.measured)
+    doubtful = np.zeros(len(result.dfsc.axes), dtype=bool)
+    doubtful[dipping_axes(result)] = True
+    return doubtful
 
 
 def _resolution_text(result: Any, axis: int) -> str:
