@@ -229,8 +229,7 @@ class AnalysisResult(Result):
             n=n,
             seed=seed,
             mask=self.mask_kernel,
-            rotations=_rotations(symmetry),
-            symmetry=symmetry.strip().upper(),
+            **_group(symmetry),
             nodes_per_face=nodes_for(self.settings.cone_half_angle),
             scheduler=scheduler,
             progress=progress,
@@ -301,8 +300,7 @@ class AnalysisResult(Result):
                 seed=seed,
                 level=level,
                 mask=self.mask_kernel,
-                rotations=_rotations(symmetry),
-                symmetry=symmetry.strip().upper(),
+                **_group(symmetry),
                 nodes_per_face=nodes_for(self.settings.cone_half_angle),
                 scheduler=scheduler,
                 progress=progress,
@@ -588,12 +586,14 @@ class AnalysisResult(Result):
         return html_table(self)
 
 
-def _rotations(symmetry: str) -> Floats | None:
-    if symmetry.upper() == "C1":
-        return None
+def _group(symmetry: str) -> dict[str, Any]:
+    """Rotations and name of a point group."""
+    name = symmetry.strip().upper()
+    if name == "C1":
+        return {"rotations": None, "symmetry": name}
     from .symmetry import point_group
 
-    return point_group(symmetry)
+    return {"rotations": point_group(symmetry), "symmetry": name}
 
 
 def measured(settings: Settings, source: Source, dfsc: DirectionalFSC, curve: GlobalFSC) -> AnalysisResult:

@@ -319,8 +319,7 @@ def band(
     )
     share = _share(dfsc.n_eff, drawn, shells)
     noise = _everywhere(dfsc.n_eff, drawn, shells, seed)
-    found = _summarised(dfsc, curve, noise, share, level, cancel)
-    return found.replace(n=n, seed=seed, symmetry=symmetry)
+    return _summarised(dfsc, curve, noise, share, level, cancel, n=n, seed=seed, symmetry=symmetry)
 
 
 def _share(n_eff: Floats, drawn: list[NDArray[np.float32]], shells: tuple[int, ...]) -> Floats:
@@ -363,6 +362,7 @@ def _summarised(
     share: Floats,
     level: float,
     cancel: threading.Event | None,
+    **made_from: Any,
 ) -> Band:
     areas, frequency, threshold = dfsc.areas / dfsc.areas.sum(), dfsc.frequency, curve.threshold
     measured = np.isfinite(dfsc.values)
@@ -415,8 +415,7 @@ def _summarised(
         doubtful=few | outside,
         n_eff_share=share,
         level=level,
-        n=noise.shape[2],
-        seed=0,
+        **made_from,
     )
 
 

@@ -18,7 +18,7 @@ from ..directions import angles, axes_for
 from ..directions import areas as areas_for
 from ..errors import SettingsError
 from ..results import DirectionalFSC, ResolutionFlag, Result
-from .agreement import pose_agreement
+from .agreement import PoseAgreement, pose_agreement
 from .bands import pass_probability
 from .crossing import first_crossing, first_crossings
 from .fso import ONSET, transition_zone
@@ -224,6 +224,7 @@ def tilt_advice(
     cone_half_angle: float = 17.0,
     tilts: Sequence[float] = TILTS,
     thickness_loss: bool = False,
+    agreement: PoseAgreement | None = None,
 ) -> TiltAdvice:
     """Predict sampling, and with half maps the FSO, at stage tilts, and recommend one.
 
@@ -243,6 +244,8 @@ def tilt_advice(
         Degrees, 0 to 80; the first one must be 0.
     thickness_loss : bool
         Let the signal-to-noise ratio fall as cos(tilt), for the longer path through the ice.
+    agreement : PoseAgreement, optional
+        Of these poses with `dfsc`, where it is known already; else it is found here.
 
     Returns
     -------
@@ -298,7 +301,9 @@ def tilt_advice(
     }
     curves, notes = _no_curves(series.size), tuple(getattr(views, "warnings", ()))
     if dfsc is not None:
-        notes += pose_agreement(views, dfsc, symmetry=symmetry, cone_half_angle=cone_half_angle).warnings
+        if agreement is None:
+            agreement = pose_agreement(views, dfsc, symmetry=symmetry, cone_half_angle=cone_half_angle)
+        notes += agreement.warnings
         curves = _curves(dfsc, sampling, threshold)
         if not np.isfinite(curves["occupancy"]).any():
             notes = (*notes, "The half maps' FSC is lost in noise in every shell: only sampling is predicted.")

@@ -12,7 +12,7 @@ from ..measures.spheremap import positions_of
 from . import colours
 from ._view import lines, put
 
-__all__ = ["LEFT", "MARGIN", "REACH", "Frame", "round_ratio"]
+__all__ = ["BAR", "LEFT", "MARGIN", "REACH", "Frame", "round_ratio"]
 
 REACH = 1.16  # of the plot, in disc radii: room for the azimuth's numbers
 LEFT = REACH + 0.1  # the same on the left: numbers are wider than high, and cut off at the plot's edge

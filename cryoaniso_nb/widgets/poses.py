@@ -17,7 +17,7 @@ from ..measures.spheremap import sphere_raster
 from ..measures.tilt import TiltAdvice, tilt_advice
 from ..poses import Poses, ViewDensity, read_poses, view_density
 from . import colours
-from ._disc import LEFT, REACH, Frame, round_ratio
+from ._disc import BAR, LEFT, REACH, Frame, round_ratio
 from ._disc import MARGIN as DISC_MARGIN
 from ._view import (
     TICKS,
@@ -101,11 +101,11 @@ class PosesView(View):
         return [inputs, self.words, self.plots]
 
     def _sphere(self) -> bqplot.Figure:
-        x, y = bqplot.LinearScale(min=-LEFT, max=REACH + 0.34), bqplot.LinearScale(min=-REACH, max=REACH)
+        x, y = bqplot.LinearScale(min=-LEFT, max=REACH + BAR), bqplot.LinearScale(min=-REACH, max=REACH)
         self.colour = bqplot.LinearScale(min=0.0, max=2.0)
         flat = {"x": x, "y": y}
         self.picture = Picture(flat, (-1.0, 1.0), (-1.0, 1.0), pixelated=False)
-        self.bar = Picture({"x": x, "y": self.colour}, (REACH + 0.2, REACH + 0.34), (0.0, 2.0), pixelated=False)
+        self.bar = Picture({"x": x, "y": self.colour}, (REACH + 0.2, REACH + BAR), (0.0, 2.0), pixelated=False)
         self.bar.show(colours.scale_png(PALETTE))
         self.frame = Frame(flat)
         self.colour_axis = bqplot.Axis(
@@ -185,8 +185,8 @@ class PosesView(View):
             self.poses, self.density, self.sampling, self.agreement = found
             self.advice = None
             self._show(waiting=True)
-            poses = found[0]
-            self.session.compute("tilt", _caught(lambda: _advised(poses, symmetry, loss, result)), advised)
+            poses, _, _, agreement = found
+            self.session.compute("tilt", _caught(lambda: _advised(poses, symmetry, loss, result, agreement)), advised)
 
         def advised(found: Any) -> None:
             if not self._useless(found):
@@ -316,13 +316,14 @@ def _sampled(path: str, symmetry: str, result: Any) -> tuple[Poses, ViewDensity,
     return poses, view_density(poses, symmetry=symmetry), scf(poses, symmetry=symmetry), agreement
 
 
-def _advised(poses: Poses, symmetry: str, loss: bool, result: Any) -> TiltAdvice:
+def _advised(poses: Poses, symmetry: str, loss: bool, result: Any, agreement: PoseAgreement | None) -> TiltAdvice:
     settings: dict[str, Any] = {}
     if result is not None:
         settings = {
             "dfsc": result.dfsc,
             "threshold": result.settings.threshold,
             "cone_half_angle": result.settings.cone_half_angle,
+            "agreement": agreement,
         }
     return tilt_advice(poses, symmetry=symmetry, thickness_loss=loss, **settings)
 

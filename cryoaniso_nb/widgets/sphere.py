@@ -17,7 +17,7 @@ from ..measures.resolution import resolution_statistics
 from ..measures.spheremap import directions_at, positions_of, sphere_raster
 from ..plot_sphere import COLOURS, resolution_limits
 from . import colours
-from ._disc import LEFT, MARGIN, REACH, Frame, round_ratio
+from ._disc import BAR, LEFT, MARGIN, REACH, Frame, round_ratio
 from ._view import TICKS, Picture, View, figure, lines, put, round_ticks, set_ticks
 
 __all__ = ["SphereView", "nearest_axis"]
@@ -74,13 +74,13 @@ class SphereView(View):
 
     def build(self) -> Sequence[ipywidgets.Widget]:
         """Make figure and switches, once."""
-        x = bqplot.LinearScale(min=-LEFT, max=REACH + 0.34)
+        x = bqplot.LinearScale(min=-LEFT, max=REACH + BAR)
         y = bqplot.LinearScale(min=-REACH, max=REACH)
         self.colour = bqplot.LinearScale(min=0.0, max=1.0)
         flat = {"x": x, "y": y}
         self.picture = Picture(flat, (-1.0, 1.0), (-1.0, 1.0), pixelated=False)
         self.picture.mark.on_element_click(self._clicked)
-        self.bar = Picture({"x": x, "y": self.colour}, (REACH + 0.2, REACH + 0.34), (0.0, 1.0), pixelated=False)
+        self.bar = Picture({"x": x, "y": self.colour}, (REACH + 0.2, REACH + BAR), (0.0, 1.0), pixelated=False)
         self.bar.show(colours.scale_png(COLOURS))
         self.frame = Frame(flat)
         self.passing = self._points(flat, "circle", ["#ffffff"], 9)
