@@ -6,6 +6,7 @@ PYTHON ?= $(firstword $(foreach p,python3 python3.14 python3.13 python3.12 pytho
 VENV ?= .venv
 CONSTRAINTS ?=
 OUT ?= demo
+BECAUSE ?=
 PYTEST_ARGS ?=
 
 IPYKERNEL6 := ipykernel==6.31.0 nest-asyncio==1.6.0
@@ -16,7 +17,7 @@ SOURCES := $(wildcard cryoaniso_nb benchmarks docs tests notebooks)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-oldest test-ipykernel6 lint format lab bench screenshots pins binder-check clean
+.PHONY: help demo test test-oldest test-ipykernel6 lint format lab bench docs notebooks map screenshots record pins binder-check wheel clean
 
 help: ## Say what can be made
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -28,7 +29,7 @@ test: $(VENV)/.stamp-test ## Run all tests; PYTEST_ARGS="-k name" for some of th
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 test-oldest: .venv-oldest/.stamp-oldest ## Run the tests without a browser on the oldest supported versions
-	.venv-oldest/bin/python -m pytest -m "not browser" $(PYTEST_ARGS)
+	.venv-oldest/bin/python -m pytest -m "not browser" -k "not (notebook_runs and not 01_)" $(PYTEST_ARGS)
 
 test-ipykernel6: $(VENV)/ipykernel6/.stamp ## Run the tests of the explorer in a kernel with ipykernel 6
 	CRYOANISO_KERNEL_PATH=$(abspath $(VENV))/ipykernel6 CRYOANISO_IPYKERNEL=6. \
@@ -40,6 +41,7 @@ lint: $(VENV)/.stamp-lint ## Check style, types, layers and docstrings
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/numpydoc lint $$(find cryoaniso_nb -name '*.py' -not -name '_*')
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 
 format: $(VENV)/.stamp-lint ## Format the sources
 	$(BIN)/ruff check --fix .
@@ -51,8 +53,21 @@ lab: $(VENV)/.stamp-lab ## Open the quickstart notebook in JupyterLab
 bench: $(VENV)/.stamp-run ## Measure speed and memory, print a table
 	$(BIN)/python -m benchmarks $(BENCH_ARGS)
 
+docs: $(VENV)/.stamp-docs ## Build the documentation into docs/_build/html, warnings as errors
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
+	@echo "docs/_build/html/index.html"
+
+notebooks: $(VENV)/.stamp-test ## Run the notebooks' sources and keep cells and outputs; NOTEBOOKS="03 04" for some
+	$(BIN)/python docs/make_notebooks.py $(NOTEBOOKS)
+
+map: $(VENV)/.stamp-lint ## Draw the rooms of the code from their imports
+	$(BIN)/python docs/make_map.py
+
 screenshots: $(VENV)/.stamp-test ## Make the README's pictures (needs Chromium)
 	$(BIN)/python docs/make_screenshots.py
+
+record: $(VENV)/.stamp-test ## Record numbers that were meant to change; BECAUSE="words of the changelog's line"
+	$(BIN)/python tests/test_drift.py "$(BECAUSE)"
 
 pins: $(VENV)/.stamp-test $(VENV)/.stamp-lint ## Write the versions in .venv to constraints.txt, for CI and Binder
 	{ echo '# The versions that CI and Binder install, on Python 3.11; renewed by `make pins`.'; \
@@ -62,8 +77,13 @@ pins: $(VENV)/.stamp-test $(VENV)/.stamp-lint ## Write the versions in .venv to 
 binder-check: ## Do what Binder does, in a fresh environment
 	PYTHON=$(PYTHON) binder/check
 
+wheel: $(VENV)/.stamp-release ## Build wheel and source into dist/ and check them
+	rm -rf dist
+	$(BIN)/python -m build --quiet --outdir dist
+	$(BIN)/python -m twine check --strict dist/*
+
 clean: ## Remove environments, caches and outputs
-	rm -rf .venv .venv-oldest build dist artifacts $(OUT)
+	rm -rf .venv .venv-oldest build dist artifacts docs/_build docs/generated docs/tutorials docs/api.rst $(OUT)
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -73,6 +93,8 @@ $(VENV)/.stamp-run: EXTRAS =
 $(VENV)/.stamp-test: EXTRAS = [test]
 $(VENV)/.stamp-lint: EXTRAS = [lint]
 $(VENV)/.stamp-lab: EXTRAS = [lab]
+$(VENV)/.stamp-release: EXTRAS = [release]
+$(VENV)/.stamp-docs: EXTRAS = [docs]
 $(VENV)/.stamp-%: pyproject.toml $(CONSTRAINTS) | $(BIN)/python
 	@echo "Installing cryoaniso_nb$(EXTRAS) into $(VENV) ..."
 	@$(PIP) $(PIN) --editable '.$(EXTRAS)'

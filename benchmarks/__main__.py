@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 import cryoaniso_nb as ca
-from cryoaniso_nb.measures.threedfsc import central_slices
+from cryoaniso_nb.measures.threedfsc_volume import central_slices
 
 # Xmipp's C++ FSO at 256^3, 2 threads, FSO alone, on a machine of this kind: median wall time and peak memory.
 XMIPP_SECONDS, XMIPP_MIB = 3.95, 618.0
@@ -99,8 +99,7 @@ def engine(table: Table, side: int, repeats: int) -> None:
     table.add_row(f"{side}^3: first partial result (6 axes)", f"{first:.3f} s", f"{first / bare:.2f} x rfftn", "")
     volume = statistics.median(timed(result.threedfsc) for _ in range(3))
     table.add_row(f"{side}^3: 3DFSC volume", f"{volume:.3f} s", f"{volume / full:.2f} x analysis", "3 x")
-    s = result.settings
-    slices = timed(lambda: central_slices(result.dfsc, result.global_fsc.fsc, s.box, s.voxel_size, s.cone_half_angle))
+    slices = timed(lambda: central_slices(result.dfsc, result.global_fsc.fsc))
     table.add_row(f"{side}^3: 3DFSC central slices", f"{slices:.3f} s", "", "")
 
 
@@ -131,9 +130,9 @@ def slider(table: Table, side: int, repeats: int) -> None:
 def statistics_rows(table: Table, side: int) -> None:
     """The statistics that are asked for besides."""
     result = ca.analyze(pair(side))
-    seconds = timed(lambda: result.with_calibration(n=199))
+    seconds = timed(lambda: result.with_calibration(n_replicates=199))
     table.add_row(f"{side}^3: calibrated Bingham test, 199 replicates", f"{seconds:.1f} s", "", "30 s")
-    seconds = timed(lambda: result.with_band(n=199))
+    seconds = timed(lambda: result.with_band(n_replicates=199))
     table.add_row(f"{side}^3: band, 199 replicates", f"{seconds:.1f} s", "", "")
 
 
@@ -162,6 +161,36 @@ def processes(table: Table, side: int, repeats: int) -> None:
             table.add_row(f"{side}^3: cold process, {label}", f"{seconds:.2f} s", beside, "0.33 x" if beside else "")
             memory = f"{peak / XMIPP_MIB:.2f} x Xmipp's {XMIPP_MIB:.0f} MiB" if side == 256 else ""
             table.add_row(f"{side}^3: peak memory, {label}", f"{peak:.0f} MiB", memory, "")
+
+
+def surveys(table: Table, pairs: int = 100, side: int = 64) -> None:
+    """Many small pairs from files in one survey, beside a bare loop over the same ones."""
+    rng = np.random.default_rng(0)
+    presets = ("isotropic", "missing-cone", "missing-side-views", "missing-top-views")
+    made = [ca.simulate_half_maps(box=side, voxel_size=1.5, preset=preset, seed=1) for preset in presets]
+    with tempfile.TemporaryDirectory() as folder:
+        names = [[f"{folder}/maps/p{number}_half{half}.mrc" for half in (1, 2)] for number in range(pairs)]
+        Path(folder, "maps").mkdir()
+        for number, files in enumerate(names):
+            maps = made[number % len(made)]
+            for name, half in zip(files, (maps.half1, maps.half2), strict=True):
+                noise = 0.3 * np.std(half) * rng.standard_normal(half.shape, dtype=np.float32)
+                ca.write_map(name, half + noise, 1.5)
+
+        def loop() -> None:
+            for files in names:
+                ca.analyze(ca.open_half_maps(*files))
+
+        loop()
+        bare = timed(loop)
+        whole = timed(lambda: ca.survey(f"{folder}/maps", f"{folder}/out"))
+        again = timed(lambda: ca.survey(f"{folder}/maps", f"{folder}/out"))
+        size = Path(folder, "out", "index.html").stat().st_size / 1e3
+    label = f"{pairs} pairs of {side}^3"
+    table.add_row(f"{label}: analyze in a loop, nothing written", f"{bare:.1f} s", "", "")
+    beside = f"{whole / bare:.2f} x the loop"
+    table.add_row(f"{label}: survey, folders, table and pages", f"{whole:.1f} s", beside, "30 s")
+    table.add_row(f"{label}: survey again, nothing to do", f"{again:.2f} s", f"index of {size:.0f} kB", "")
 
 
 def growth(table: Table, sides: tuple[int, ...]) -> None:
@@ -195,6 +224,7 @@ def main() -> None:
         slider(table, options.side, options.repeats)
         processes(table, options.side, max(3, options.repeats // 2))
         if not options.quick:
+            surveys(table)
             growth(table, (64, 128, 256, 512))
             statistics_rows(table, options.side)
     console.print(table)

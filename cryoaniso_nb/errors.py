@@ -44,8 +44,8 @@ class PosesError(CryoAnisoError):
     """A poses file can't be read, or holds no usable angles."""
 
 
-class Cancelled(CryoAnisoError):
-    """The run was stopped on request; nothing is wrong."""
+class Cancelled(Exception):
+    """The run was stopped on request: no fault of anyone's, so neither a `CryoAnisoError` nor a ValueError."""
 
     @classmethod
     def if_set(cls, cancel: threading.Event | None) -> None:

@@ -1,4 +1,4 @@
-"""Make the README's picture of the explorer: docs/images/explorer.png."""
+"""Make the README's picture of the explorer, docs/images/explorer.png; others to look at go to artifacts/."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "browser")]
 
 from conftest import find_chromium  # noqa: E402
-from lab_tools import FLAGS, Notebook, jupyterlab  # noqa: E402
+from lab_tools import FLAGS, SETTLED, Notebook, jupyterlab  # noqa: E402
 
 CELLS = [
     "import cryoaniso_nb as ca\n"
@@ -18,6 +18,7 @@ CELLS = [
     "explorer = ca.explore(maps)\nexplorer",
 ]
 LARGEST = 300_000  # bytes
+WIDTHS = (900, 1400, 1920)
 
 
 def main() -> None:
@@ -40,10 +41,16 @@ def main() -> None:
         book = Notebook(page, url, notebooks, "explorer", CELLS)
         book.run_all()
         book.wait_status("done")
-        book.run("from cryoaniso_nb.headline import worst_axis\nr = explorer.result()\n"
-                 "explorer.session.select(direction=tuple(r.dfsc.axes[worst_axis(r)].tolist()))")  # fmt: skip
+        book.run("r = explorer.result()\n"
+                 "explorer.session.select(direction=tuple(r.regions.worst.marks(1)[0].tolist()))")  # fmt: skip
         page.wait_for_function("() => document.body.textContent.includes('cone ±17°')")
         shot = book.shot("readme")
+        for theme in ("Light", "Dark"):
+            book.theme(f"JupyterLab {theme}")
+            for width in WIDTHS:
+                page.set_viewport_size({"width": width, "height": 1200})
+                page.wait_for_function(SETTLED)
+                print(book.shot(f"explorer-{theme.lower()}-{width}").relative_to(ROOT))
         browser.close()
     picture = Image.open(shot).convert("RGB")
     target.parent.mkdir(exist_ok=True)

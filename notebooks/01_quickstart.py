@@ -15,8 +15,10 @@
 # # Is my map the same in all directions?
 #
 # A cryo-EM map of a molecule that lies on the grid in few orientations is sharp in some directions and
-# blurred in others. This notebook shows how to see that from two half maps, first on simulated ones of
-# which the truth is known, then on your own.
+# blurred in others. You will
+# - see that from two simulated half maps whose truth is known, and read the answer beside the truth,
+# - learn what FSO, the Bingham test and directional resolution say,
+# - open your own maps.
 
 # %%
 # %matplotlib inline
@@ -52,11 +54,11 @@ print(f"global FSC = 0.143 at {result.global_fsc.at_143.resolution:.2f} Å: one 
 # ## 3. BT: can it be chance?
 #
 # The **Bingham test** asks whether the directions that pass are spread evenly. A small p-value says they
-# are not. Cones overlap, so the plain test is over-confident; it is a hint, not a proof. The curve that the
+# are not. Cones overlap, so the plain test is anti-conservative; it is a hint, not a proof. The curve that the
 # 2023 paper draws grows with anisotropy instead: always say which one you show.
 
 # %%
-for curve in ("p_value", "published"):
+for curve in ("p_textbook", "p_published"):
     low, high = result.bingham.range(curve)
     print(f"{curve}: anisotropic from {low:.2f} to {high:.2f} Å")
 
@@ -70,6 +72,19 @@ for curve in ("p_value", "published"):
 result
 
 # %% [markdown]
+# The sentence at the top says by how much resolution differs, where, and why. Beside the truth:
+
+# %%
+worst, truth = result.regions.worst, maps.truth
+print(
+    f"worst region: {worst.resolution:.2f} Å ({worst.interval[0]:.2f}-{worst.interval[1]:.2f}), {worst.zenith:.0f}° from z"
+)
+print(f"truth:        {truth.resolution.max():.2f} Å, around z")
+assert worst.interval[0] < truth.resolution.max() < worst.interval[1]
+assert worst.zenith < 20
+assert result.summary()["verdict"]["cause"] == "views"
+
+# %% [markdown]
 # ## 5. Keep it
 #
 # Figures are drawn from the result alone, and a saved result can be cut with other cones later.
@@ -81,6 +96,22 @@ ca.figure(result)
 wider = result.with_cones(cone_half_angle=25)
 onset, end = wider.fso.transition_zone
 print(f"with cones of 25 degrees the zone is {onset:.2f} to {end:.2f} Å")
+
+# %% [markdown]
+# ## Exercise
+#
+# Which preset has its worst directions near the equator: "missing-top-views" or "missing-cone"? Change the first cell, or
+# ask in a new one.
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# ca.analyze(ca.simulate_half_maps(box=96, voxel_size=1.5, preset="missing-top-views", seed=1)).regions.worst
+# ```
+#
+# A view fills the plane across it. Side views fill planes through z, so z is sampled best; without top views nothing fills
+# the plane across z well: the worst directions lie near the equator.
+# </details>
 
 # %% [markdown]
 # ## Your own maps

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import hypothesis
 import numpy as np
 import pytest
+from emdb_server import EmdbServer
+from real_data import reads_real_data, real_data_folder
 
 if TYPE_CHECKING:
     from cryoaniso_nb import AnalysisResult, HalfMaps
@@ -58,7 +60,7 @@ def reference() -> Path:
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """Foreign files beside the checkout; tests that read them are skipped without it."""
-    folder = ROOT.parent / "shared" / "data"
+    folder = real_data_folder()
     if not folder.is_dir():
         pytest.skip(f"no folder shared/data beside {ROOT.name}")
     return folder
@@ -68,6 +70,18 @@ def shared_data() -> Path:
 def rng() -> np.random.Generator:
     """Seeded random numbers."""
     return np.random.default_rng(20231)
+
+
+@pytest.fixture
+def emdb_server(tmp_path: Path, rng: np.random.Generator) -> Iterator[Any]:
+    """A server on 127.0.0.1 that has EMD-8731, half maps and mask of 16 voxels a side."""
+    import cryoaniso_nb as ca
+
+    server = EmdbServer(tmp_path / "server")
+    halves = rng.normal(size=(2, 16, 16, 16)).astype(np.float32)
+    server.put_entry(8731, ca.open_half_maps(*halves, voxel_size=1.31), np.ones((16, 16, 16)))
+    yield server
+    server.close()
 
 
 @pytest.fixture(scope="session")
@@ -90,12 +104,13 @@ def small_result(small_pair: HalfMaps) -> AnalysisResult:
 def made_result() -> Callable[..., AnalysisResult]:
     """Builds an analysis by hand from dFSC, shape (axes, shells): what it holds is known."""
     from cryoaniso_nb import AnalysisResult
-    from cryoaniso_nb.directions import areas, axes_for
-    from cryoaniso_nb.measures.bingham import bingham
-    from cryoaniso_nb.measures.crossing import first_crossing
-    from cryoaniso_nb.measures.fso import fso
+    from cryoaniso_nb.geometry.directions import areas, axes_for
+    from cryoaniso_nb.measures.bingham_test import bingham
+    from cryoaniso_nb.measures.crossing import crossing
+    from cryoaniso_nb.measures.fourier_shell_occupancy import fso
     from cryoaniso_nb.measures.resolution import directional_resolution
-    from cryoaniso_nb.results import DirectionalFSC, GlobalFSC, Settings
+    from cryoaniso_nb.results.types import DirectionalFSC, GlobalFSC, Settings
+    from cryoaniso_nb.statistics.regions import direction_regions
 
     def make(
         values: np.ndarray,
@@ -112,7 +127,7 @@ def made_result() -> Callable[..., AnalysisResult]:
         known = np.isfinite(values)
         total = share @ known
         fsc = np.divide(share @ np.where(known, values, 0), total, out=np.full(shells, np.nan), where=total > 0)
-        at_143, at_500 = (first_crossing(frequency, fsc, level) for level in (0.143, 0.5))
+        at_143, at_500 = (crossing(frequency, fsc, level) for level in (0.143, 0.5))
         thick = np.broadcast_to(0.17 * np.arange(1, shells + 1) ** 2, values.shape) if n_eff is None else n_eff
         dfsc = DirectionalFSC(
             frequency=frequency,
@@ -121,6 +136,8 @@ def made_result() -> Callable[..., AnalysisResult]:
             values=values,
             n_eff=thick,
             done=np.ones(n_axes, dtype=bool),
+            box=(box, box, box),
+            voxel_size=voxel_size,
         )
         occupancy = fso(dfsc, 0.143)
         return AnalysisResult(
@@ -139,6 +156,7 @@ def made_result() -> Callable[..., AnalysisResult]:
             fso=occupancy,
             bingham=bingham(dfsc, occupancy),
             directional_resolution=directional_resolution(dfsc, 0.143),
+            regions=direction_regions(dfsc, 0.143) if n_axes > 6 else None,
             histogram=None,
             warnings=warnings,
         )
@@ -146,8 +164,9 @@ def made_result() -> Callable[..., AnalysisResult]:
     return make
 
 
-# Browser tests are counted: in CI one that was skipped for whatever reason is a failure.
-_browser: dict[str, str] = {}
+# Tests of two kinds are counted, since they may be skipped where a machine lacks what they need. In CI a browser
+# test that was skipped for whatever reason is a failure, and so is one of real data where the data are.
+_counted: dict[str, dict[str, str]] = {"browser": {}, "real data": {}}
 
 
 @pytest.hookimpl(trylast=True)
@@ -158,25 +177,33 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
-    """Note what became of each browser test."""
+    """Note what became of each test that is counted."""
     report = yield
-    if item.get_closest_marker("browser"):
+    kinds = {"browser": item.get_closest_marker("browser") is not None, "real data": reads_real_data(item)}
+    for kind in (kind for kind, counts in kinds.items() if counts):
         if report.skipped and not hasattr(report, "wasxfail"):
-            _browser[item.nodeid] = "skipped"
+            _counted[kind][item.nodeid] = "skipped"
         elif report.when == "call":
-            _browser.setdefault(item.nodeid, "ran")
+            _counted[kind].setdefault(item.nodeid, "ran")
     return report
+
+
+def skipped(kind: str) -> int:
+    """How many tests of a kind were skipped."""
+    return list(_counted[kind].values()).count("skipped")
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Fail a CI run that skipped browser tests."""
-    if IN_CI and "skipped" in _browser.values() and session.exitstatus == pytest.ExitCode.OK:
+    """Fail a CI run that skipped tests which could have run."""
+    left_out = skipped("browser") or (real_data_folder().is_dir() and skipped("real data"))
+    if IN_CI and left_out and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say how many browser tests ran."""
-    if _browser:
-        skipped = sum(outcome == "skipped" for outcome in _browser.values())
-        terminalreporter.write_line(f"browser tests: {len(_browser) - skipped} ran, {skipped} skipped")
+    """Say how many tests of each kind ran."""
+    for kind, outcomes in _counted.items():
+        if outcomes:
+            count = skipped(kind)
+            terminalreporter.write_line(f"{kind} tests: {len(outcomes) - count} ran, {count} skipped")

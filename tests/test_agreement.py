@@ -7,11 +7,11 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 import cryoaniso_nb as ca
-from cryoaniso_nb.directions import cube_nodes
+from cryoaniso_nb.geometry.directions import areas, axes_for, cube_nodes
+from cryoaniso_nb.inputs.poses import read_poses
 from cryoaniso_nb.measures.agreement import AS_GIVEN, INVERSE, PoseAgreement, pose_agreement
 from cryoaniso_nb.measures.sampling import cone_sampling, view_histogram
-from cryoaniso_nb.poses import read_poses
-from cryoaniso_nb.results import DirectionalFSC, Result
+from cryoaniso_nb.results.types import DirectionalFSC, Result
 
 MIRRORED = "z mirrored (the other hand)"
 
@@ -56,8 +56,8 @@ def test_poses_of_the_same_map_agree(dfsc: DirectionalFSC) -> None:
     ("change", "name"),
     [
         (np.diag([1.0, 1, -1]), MIRRORED),
-        (np.eye(3)[[2, 1, 0]], "axes in the order (z, y, x)"),
-        (np.eye(3)[[0, 2, 1]], "axes in the order (x, z, y)"),
+        (np.eye(3)[[2, 1, 0]], "(z, y, x) taken as (x, y, z)"),
+        (np.eye(3)[[0, 2, 1]], "(z, y, x) taken as (y, z, x)"),
     ],
 )
 def test_changed_poses_are_warned_about_and_named(dfsc: DirectionalFSC, change: np.ndarray, name: str) -> None:
@@ -66,6 +66,14 @@ def test_changed_poses_are_warned_about_and_named(dfsc: DirectionalFSC, change: 
     assert agreement.best_correlation > agreement.correlation + 0.2
     assert "contradict" in agreement.warnings[0]
     assert name in agreement.warnings[0]
+
+
+def test_of_subtomograms_nothing_is_said(dfsc: DirectionalFSC) -> None:
+    poses = read_poses(skew_views() @ np.eye(3)[[2, 1, 0]])
+    assert pose_agreement(poses, dfsc).warnings
+    tomographic = pose_agreement(poses.replace(kind="subtomogram"), dfsc)
+    assert np.isnan(tomographic.correlation)
+    assert tomographic.warnings == ()
 
 
 def test_opposite_views_are_no_contradiction(dfsc: DirectionalFSC) -> None:
@@ -87,6 +95,41 @@ def test_poses_of_another_map_are_warned_about(dfsc: DirectionalFSC) -> None:
     assert agreement.correlation < 0.5
     if agreement.correlation < 0.2:
         assert agreement.warnings
+
+
+def made_dfsc(sampling: np.ndarray, n_eff: float, seed: int = 0) -> DirectionalFSC:
+    """Cones of SSNR proportional to sampling, with the noise of so many coefficients."""
+    ssnr = 3 * np.exp(-np.linspace(0, 4, 20)) * sampling[:, None]
+    truth = ssnr / (1 + ssnr)
+    noise = np.random.default_rng(seed).normal(size=truth.shape) * (1 - truth**2) / np.sqrt(2 * n_eff)
+    return DirectionalFSC(
+        frequency=np.arange(1, 21) / 80,
+        axes=axes_for(321),
+        areas=areas(321),
+        values=np.clip(truth + noise, -1, 1),
+        n_eff=np.full(truth.shape, n_eff),
+        done=np.ones(321, dtype=bool),
+    )
+
+
+def test_expected_correlation_is_what_the_right_poses_show() -> None:
+    views = skew_views()
+    sampling = cone_sampling(view_histogram(views, axes_for(321)), 17.0)
+    for n_eff in (200.0, 8.0, 2.0):
+        found = [pose_agreement(views, made_dfsc(sampling, n_eff, seed)) for seed in range(6)]
+        assert np.mean([a.correlation for a in found]) == pytest.approx(np.mean([a.expected for a in found]), abs=0.08)
+
+
+def test_poses_that_noise_hides_are_not_accused_and_those_it_does_not_are() -> None:
+    """Even cones and uneven poses: they don't belong together, which shows only where noise is low."""
+    views = skew_views()
+    clear, hidden = (pose_agreement(views, made_dfsc(np.ones(321), n_eff)) for n_eff in (200.0, 0.05))
+    assert clear.expected > 0.9
+    assert not clear.fits
+    assert "don't explain the map" in clear.warnings[0]
+    assert hidden.expected < 0.5
+    assert hidden.fits
+    assert hidden.warnings == ()
 
 
 def test_even_views_warn_of_nothing(dfsc: DirectionalFSC) -> None:

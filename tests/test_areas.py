@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy.spatial import SphericalVoronoi
 
-from cryoaniso_nb.directions import LEVELS, areas, axes_for
+from cryoaniso_nb.geometry.directions import LEVELS, areas, axes_for
 
 
 @pytest.mark.parametrize("n_axes", LEVELS)
@@ -22,5 +22,7 @@ def test_areas_are_those_of_the_voronoi_cells(n_axes: int) -> None:
 
 
 def test_areas_need_no_slow_library() -> None:
-    code = "import sys; from cryoaniso_nb.directions import areas; areas(321); assert 'scipy' not in sys.modules"
+    code = (
+        "import sys; from cryoaniso_nb.geometry.directions import areas; areas(321); assert 'scipy' not in sys.modules"
+    )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60, cwd=Path(__file__).parents[1])

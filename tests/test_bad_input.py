@@ -6,6 +6,7 @@ Every case goes through the command line in this process, and through the Python
 from __future__ import annotations
 
 import gzip
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -70,12 +71,28 @@ def nan_map(w: Workshop) -> Path:
     return path
 
 
+def pipe(w: Workshop) -> Path:
+    os.mkfifo(w.folder / "pipe.mrc")
+    return w.folder / "pipe.mrc"
+
+
 # A second half map that is wrong, and words that its message must hold
 MAPS: dict[str, tuple[Callable[[Workshop], Path], tuple[str, ...]]] = {
     "missing file": (lambda w: w.folder / "none.mrc", ("no file", "none.mrc")),
     "a folder": (lambda w: w.folder, ("is a folder",)),
     "not an MRC": (lambda w: w.raw("text.mrc", b"hello, this is no map\n" * 200), ("text.mrc", "not an MRC")),
     "too short for a header": (lambda w: w.raw("short.mrc", b"\0" * 100), ("short.mrc", "not an MRC")),
+    "a pipe": (lambda w: pipe(w), ("is a pipe or a device",)),
+    "an extended header beyond the file": (
+        lambda w: w.raw("long.mrc", w.half1.read_bytes()[:92] + b"\xff\xff\xff\x7f" + w.half1.read_bytes()[96:]),
+        ("long.mrc is truncated", "extended header of 2147483647 bytes"),
+    ),
+    "the same in gzip": (
+        lambda w: w.raw(
+            "long.mrc.gz", gzip.compress(w.half1.read_bytes()[:92] + b"\xff\xff\xff\x7f" + w.half1.read_bytes()[96:])
+        ),
+        ("long.mrc.gz is truncated", "extended header of 2147483647 bytes"),
+    ),
     "an empty file": (lambda w: w.raw("empty.mrc", b""), ("empty.mrc", "not an MRC")),
     "truncated": (
         lambda w: w.raw("cut.mrc", w.half1.read_bytes()[:-5000]),
@@ -116,13 +133,13 @@ MAPS: dict[str, tuple[Callable[[Workshop], Path], tuple[str, ...]]] = {
     ),
     "unknown mode": (lambda w: w.save("odd.mrc", w.noise(), mode=7), ("mode 7",)),
     "invalid axis order": (lambda w: w.save("axes.mrc", w.noise(), mapc=1, mapr=1, maps=3), ("(1, 1, 3)",)),
-    "negative box": (lambda w: w.save("neg.mrc", w.noise(), nx=-20), ("-20 x 20 x 20",)),
+    "negative box": (lambda w: w.save("neg.mrc", w.noise(), nx=-20), ("20 x 20 x -20 voxels (z, y, x)",)),
     "another box": (lambda w: w.save("box.mrc", w.noise(24, 24, 24)), ("20 x 20 x 20", "24 x 24 x 24")),
     "another voxel size": (lambda w: w.save("size.mrc", w.noise(), 1.4), ("1.3 Å", "1.4 Å")),
     "no voxel size": (lambda w: w.save("zero.mrc", w.noise(), 0.0), ("no voxel size", "--voxel-size")),
     "voxels that are no cubes": (
         lambda w: w.save("flat.mrc", w.noise(), (1.3, 1.3, 2.6)),
-        ("1.3 x 1.3 x 2.6", "cubic"),
+        ("2.6 x 1.3 x 1.3 Å (z, y, x)", "cubic"),
     ),
     "NaN": (nan_map, ("half map 2", "NaN or infinite")),
     "infinite": (inf_map, ("half map 2", "NaN or infinite")),
@@ -146,8 +163,10 @@ SETTINGS: dict[str, tuple[list[str], dict[str, Any], tuple[str, ...]]] = {
     "cone not a number": (["--cone", "nan"], {"cone_half_angle": float("nan")}, ("nan", "between 3 and 45")),
     "threshold 0": (["--threshold", "0"], {"threshold": 0}, ("threshold is 0", "between 0 and 1")),
     "threshold 1": (["--threshold", "1"], {"threshold": 1}, ("threshold is 1", "between 0 and 1")),
-    "axes": (["--axes", "300"], {"axes": 300}, ("300", "321")),
-    "scheduler": (["--scheduler", "gpu"], {"scheduler": "gpu"}, ("gpu", "synchronous")),
+    "replicates": (["--calibrate", "1000000000"], {"calibrate": 10**9}, ("1000000000 replicates", "100000")),
+    "replicates of the band": (["--band", "1000000000"], {"band": 10**9}, ("1000000000 replicates", "100000")),
+    "axes": (["--axes", "300"], {"n_axes": 300}, ("300", "321")),
+    "scheduler": (["--scheduler", "gpu"], {"execution": ca.Execution("gpu")}, ("gpu", "synchronous")),
 }
 
 
@@ -178,7 +197,7 @@ def test_half_maps(workshop: Workshop, capsys: pytest.CaptureFixture[str], case:
     bad = make(workshop)
     check(workshop, capsys, [str(workshop.half1), str(bad)], words)
     with pytest.raises(MapError) as caught:
-        ca.analyze(ca.open_half_maps(workshop.half1, bad), axes=6)
+        ca.analyze(ca.open_half_maps(workshop.half1, bad), n_axes=6)
     assert_one_sentence(str(caught.value), words)
 
 
@@ -229,6 +248,54 @@ def test_a_mask_that_misses_the_maps(workshop: Workshop, capsys: pytest.CaptureF
     check(workshop, capsys, [*paths, "--mask", str(workshop.save("mask.mrc", mask))], ("constant", "mask"))
 
 
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("a" * 300 + ".mrc", ("Can't read aaa", "too long")),
+        ("h\x1b[31m.mrc", ("There is no file h\\x1b[31m.mrc",)),
+        ("h\r\u202e.mrc", ("There is no file h\\r\\u202e.mrc",)),
+    ],
+)
+def test_names_that_no_system_has_or_that_steer_terminals(
+    workshop: Workshop,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    words: tuple[str],
+) -> None:
+    monkeypatch.chdir(workshop.folder)
+    check(workshop, capsys, [str(workshop.half1), name], words)
+
+
+def test_atoms_without_coordinates_are_refused(workshop: Workshop, capsys: pytest.CaptureFixture[str]) -> None:
+    line = "ATOM  {:5d}  CA  ALA A{:4d}    " + 24 * " " + "  1.00 40.00           C\n"
+    model = workshop.raw("blank.pdb", "".join(line.format(i, i) for i in (1, 2)).encode() + b"END\n")
+    assert main(["model", str(workshop.half1), str(model), "-o", str(workshop.folder / "out")]) == 2
+    assert_one_sentence(capsys.readouterr().err.rstrip("\n").split("\n")[-1], ("2 atoms of blank.pdb", "blank"))
+
+
+@pytest.mark.parametrize("case", ["NaN", "infinite", "constant", "all zeros"])
+def test_volumes_of_tan2017_are_refused_too(workshop: Workshop, capsys: pytest.CaptureFixture[str], case: str) -> None:
+    """They are computed from voxels, without an analysis that looks at them before."""
+    make, words = MAPS[case]
+    bad, out = make(workshop), workshop.folder / "out.mrc"
+    argv = ["threedfsc", str(workshop.half1), str(bad), "--definition", "tan2017", "-o", str(out)]
+    assert main(argv) == 2
+    assert_one_sentence(capsys.readouterr().err.rstrip("\n").split("\n")[-1], words)
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("options", [["--cone", "40"], ["--mask", "nope.mrc"], ["--voxel-size", "2"], ["--axes", "6"]])
+def test_options_that_a_saved_analysis_ignores_are_refused(
+    workshop: Workshop, capsys: pytest.CaptureFixture[str], options: list[str]
+) -> None:
+    saved = ca.analyze(ca.open_half_maps(workshop.half1, workshop.half2), n_axes=21).save(workshop.folder / "r.npz")
+    for command in (["metrics"], ["threedfsc", "-o", str(workshop.folder / "out.mrc")]):
+        assert main([command[0], str(saved), *command[1:], *options]) == 2
+        assert_one_sentence(capsys.readouterr().err.rstrip("\n"), (options[0], "has no effect on a saved analysis"))
+    assert not (workshop.folder / "out.mrc").exists()
+
+
 # --- arrays ------------------------------------------------------------------------------
 
 
@@ -238,8 +305,18 @@ def test_a_mask_that_misses_the_maps(workshop: Workshop, capsys: pytest.CaptureF
         (np.ones((16, 16, 16)), np.ones((16, 16, 16)), {}, ("voxel_size",)),
         (np.ones((16, 16)), np.ones((16, 16, 16)), {"voxel_size": 1.2}, ("2 dimensions", "half map 1")),
         (np.ones((16, 16, 16), complex), np.ones((16, 16, 16)), {"voxel_size": 1.2}, ("complex128",)),
-        (np.ones((16, 16, 16)), np.ones((16, 16, 17)), {"voxel_size": 1.2}, ("16 x 16 x 16", "17 x 16 x 16")),
-        (np.ones((8, 16, 16)), np.ones((8, 16, 16)), {"voxel_size": 1.2}, ("16 x 16 x 8", "at least 16")),
+        (
+            np.ones((16, 16, 16)),
+            np.ones((16, 16, 17)),
+            {"voxel_size": 1.2},
+            ("16 x 16 x 16", "16 x 16 x 17 voxels (z, y, x)"),
+        ),
+        (
+            np.ones((8, 16, 16)),
+            np.ones((8, 16, 16)),
+            {"voxel_size": 1.2},
+            ("8 x 16 x 16 voxels (z, y, x)", "at least 16"),
+        ),
         (
             np.ones((16, 16, 16)),
             np.ones((16, 16, 16)),
@@ -250,7 +327,7 @@ def test_a_mask_that_misses_the_maps(workshop: Workshop, capsys: pytest.CaptureF
             np.ones((16, 16, 16)),
             np.ones((16, 16, 16)),
             {"voxel_size": 1.2, "mask": np.ones((16, 16, 18))},
-            ("18 x 16 x 16", "16 x 16 x 16"),
+            ("16 x 16 x 18 voxels (z, y, x)", "16 x 16 x 16"),
         ),
     ],
 )
@@ -264,7 +341,7 @@ def test_arrays(first: Any, second: Any, options: dict[str, Any], words: tuple[s
 
 
 def test_identical_halves_are_warned_of(workshop: Workshop) -> None:
-    result = ca.analyze(ca.open_half_maps(workshop.half1, workshop.half1), axes=21)
+    result = ca.analyze(ca.open_half_maps(workshop.half1, workshop.half1), n_axes=21)
     assert any("identical" in text and "FSC is 1 everywhere" in text for text in result.warnings)
 
 
@@ -277,14 +354,14 @@ def test_a_voxel_size_of_one_is_warned_of(workshop: Workshop, capsys: pytest.Cap
 def test_halves_masked_before_are_warned_of(workshop: Workshop) -> None:
     ball = sum(g**2 for g in np.ogrid[-10:10, -10:10, -10:10]) < 100
     paths = [workshop.save(f"ball{i}.mrc", workshop.noise() * ball) for i in (1, 2)]
-    result = ca.analyze(ca.open_half_maps(*paths), axes=21)
+    result = ca.analyze(ca.open_half_maps(*paths), n_axes=21)
     assert any("zero in the corners" in text for text in result.warnings)
 
 
 def test_an_fsc_that_never_crosses_is_limited_by_nyquist(workshop: Workshop) -> None:
     signal = 5 * workshop.noise()
     paths = [workshop.save(f"good{i}.mrc", signal + workshop.noise()) for i in (1, 2)]
-    result = ca.analyze(ca.open_half_maps(*paths), axes=21)
+    result = ca.analyze(ca.open_half_maps(*paths), n_axes=21)
     assert any("limited by Nyquist" in text for text in result.warnings)
     assert np.isnan(result.global_fsc.at_143.resolution)
 

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 import cryoaniso_nb as ca
-from cryoaniso_nb import record, simulate
 from cryoaniso_nb.errors import SettingsError
-from cryoaniso_nb.masks import sphere_mask
-from cryoaniso_nb.measures.bands import Band, band, noise_floor, pass_probability, smoothing_matrix
-from cryoaniso_nb.measures.noisefields import mask_kernel
-from cryoaniso_nb.results import Result, Truth
+from cryoaniso_nb.inputs.masks import sphere_mask
+from cryoaniso_nb.measures.expected_occupancy import noise_floor, pass_probability
+from cryoaniso_nb.results.types import ResolutionFlag, Result, Truth
+from cryoaniso_nb.simulate import half_maps as simulate
+from cryoaniso_nb.statistics.bands import Band, _quantiles, band, smoothing_matrix
+from cryoaniso_nb.statistics.noise_fields import mask_kernel
 
 BOX = (48, 48, 48)
 Draw = tuple[Truth, ca.AnalysisResult, Band]
@@ -68,7 +69,7 @@ def draws() -> list[Draw]:
             patch.setattr(simulate, "truth_of", lambda *_, truth=truth, **__: truth)
             for seed in range(8):
                 r = ca.analyze(ca.simulate_half_maps(BOX, preset=preset, seed=seed))
-                found.append((truth, r, band(r.dfsc, r.fso, r.settings, n=99, seed=seed)))
+                found.append((truth, r, band(r.dfsc, r.fso, r.settings, n_replicates=99, seed=seed)))
     return found
 
 
@@ -112,22 +113,14 @@ def test_first_shells_have_no_band(draws: list[Draw]) -> None:
 
 def test_occupancy_without_noise_is_steeper_and_nearer_the_ideal_step(draws: list[Draw]) -> None:
     """Noise widens the step of an isotropic map; the estimate takes most of it back."""
+    left = []
     for truth, r, b in draws[:8]:
         zone = (truth.fso_expected > 0.03) & (truth.fso_expected < 0.97) & (np.arange(1, 25) >= 5)
         measured = np.abs(r.fso.occupancy - truth.fso_ideal)[zone].mean()
         corrected = np.abs(b.noise_free - truth.fso_ideal)[zone].mean()
         assert corrected < measured
-
-
-def test_crossings_by_luck_are_marked(draws: list[Draw]) -> None:
-    """Axes whose first crossing comes far before the true one are called doubtful."""
-    marked, early = 0, 0
-    for truth, r, b in draws:
-        far = 1 / r.directional_resolution.resolution < 0.5 / truth.resolution
-        early += int(far.sum())
-        marked += int((far & b.doubtful).sum())
-    assert early > 10
-    assert marked >= 0.9 * early
+        left.append(corrected)
+    assert np.mean(left) < 0.045, "0.065 where the spread between directions isn't shrunk"
 
 
 def test_mask_widens_floor_and_band() -> None:
@@ -135,8 +128,8 @@ def test_mask_widens_floor_and_band() -> None:
     maps = ca.simulate_half_maps(BOX, preset="isotropic", seed=0)
     bare = ca.analyze(maps)
     r = ca.analyze(ca.open_half_maps(maps.half1, maps.half2, mask=mask, voxel_size=1.0))
-    free = band(bare.dfsc, bare.fso, bare.settings, n=49)
-    masked = band(r.dfsc, r.fso, r.settings, n=49, mask=mask_kernel(mask))
+    free = band(bare.dfsc, bare.fso, bare.settings, n_replicates=49)
+    masked = band(r.dfsc, r.fso, r.settings, n_replicates=49, mask=mask_kernel(mask))
     assert np.all(free.n_eff_share > 0.85)
     assert np.all(masked.n_eff_share < 0.6)
     assert masked.floor[20] > 1.5 * free.floor[20]
@@ -144,38 +137,42 @@ def test_mask_widens_floor_and_band() -> None:
 
 def test_band_is_made_for_maps_that_never_fall() -> None:
     r = ca.analyze(ca.simulate_half_maps(32, ssnr=lambda shell, direction: np.full(shell.size, 50.0)))
-    b = band(r.dfsc, r.fso, r.settings, n=49)
+    b = band(r.dfsc, r.fso, r.settings, n_replicates=49)
     assert np.isnan(b.middle).all()
     assert not np.isfinite(b.resolution).any()
 
 
-def test_band_keeps_its_point_group_in_files(
-    draws: list[Draw], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_band_keeps_its_point_group_in_files(draws: list[Draw], tmp_path: Path) -> None:
     _, r, _ = draws[0]
-    found = r.with_band(n=39, symmetry=" d2").band
+    found = r.with_band(n_replicates=39, symmetry=" d2").band
     assert found is not None
     again = Result.load(found.save(tmp_path / "band.npz"))
     assert isinstance(again, Band)
     assert again.symmetry == "D2"
-    assert (again.n, again.seed) == (39, 0)
-    pack = record._pack
-
-    def older(value: Any, key: str, arrays: Any) -> Any:
-        packed = pack(value, key, arrays)
-        del packed["fields"]["symmetry"]
-        return packed
-
-    monkeypatch.setattr(record, "_pack", lambda *args: older(*args) if isinstance(args[0], Band) else pack(*args))
-    old = Result.load(found.save(tmp_path / "old.npz"))
+    assert (again.n_replicates, again.seed) == (39, 0)
+    with np.load(tmp_path / "band.npz") as stored:
+        arrays = dict(stored)
+    header = json.loads(arrays.pop("header").tobytes())
+    del header["result"]["fields"]["symmetry"]  # as versions wrote that didn't record it
+    np.savez(tmp_path / "old.npz", header=np.frombuffer(json.dumps(header).encode(), dtype=np.uint8), **arrays)
+    old = Result.load(tmp_path / "old.npz")
     assert isinstance(old, Band)
     assert old.symmetry == ""
     np.testing.assert_array_equal(old.low, found.low)
 
 
+def test_quantiles_rank_directions_without_signal_first_and_those_that_reach_nyquist_last() -> None:
+    values, flags = np.array([np.nan, 0.1, 0.2, np.nan]), np.array([2, 0, 0, 1], dtype=np.int8)
+    assert flags.tolist() == [ResolutionFlag.NO_SIGNAL, 0, 0, ResolutionFlag.NOT_CROSSED]
+    np.testing.assert_array_equal(_quantiles(values, flags, (0.3, 0.7)), [0.1, 0.2])
+    np.testing.assert_array_equal(_quantiles(values, flags, (0.1, 0.9)), [np.nan, np.nan])
+    np.testing.assert_array_equal(_quantiles(values[:3], flags[:3], (0.1, 0.9)), [np.nan, 0.2])
+    np.testing.assert_array_equal(_quantiles(values[1:], flags[1:], (0.1, 0.9)), [0.1, np.nan])
+
+
 def test_bad_settings_are_refused(draws: list[Draw]) -> None:
     _, r, _ = draws[0]
     with pytest.raises(SettingsError, match=r"10 replicates.*39"):
-        band(r.dfsc, r.fso, r.settings, n=10)
+        band(r.dfsc, r.fso, r.settings, n_replicates=10)
     with pytest.raises(SettingsError, match=r"level is 2"):
         band(r.dfsc, r.fso, r.settings, level=2)

@@ -11,22 +11,29 @@ import pytest
 from scipy.stats import binom, kstest
 
 import cryoaniso_nb as ca
-from cryoaniso_nb import simulate
-from cryoaniso_nb.directions import axes_for
+from cryoaniso_nb.engine.execution import Execution
 from cryoaniso_nb.errors import Cancelled, SettingsError
-from cryoaniso_nb.fourier import hermitian_weights, n_shells, shell_index
-from cryoaniso_nb.maps import HalfMaps
-from cryoaniso_nb.masks import sphere_mask
-from cryoaniso_nb.measures._shelllattice import cone_weights, shell_lattice
-from cryoaniso_nb.measures.calibration import (
+from cryoaniso_nb.geometry.directions import axes_for
+from cryoaniso_nb.geometry.shells import hermitian_weights, n_shells, shell_index
+from cryoaniso_nb.inputs.half_maps import HalfMaps
+from cryoaniso_nb.inputs.masks import sphere_mask
+from cryoaniso_nb.measures.crossing import crossing
+from cryoaniso_nb.measures.fourier_shell_occupancy import transition_zone, zone_shells
+from cryoaniso_nb.results.types import FSO, Result
+from cryoaniso_nb.simulate import half_maps as simulate
+from cryoaniso_nb.statistics._shell_lattice import cone_weights, shell_lattice
+from cryoaniso_nb.statistics.bands import band
+from cryoaniso_nb.statistics.calibration import (
     Calibration,
+    _map_test,
+    _zones,
     calibrate,
     calibrated_bingham,
     calibrated_shells,
     monte_carlo_p,
     signal_to_noise,
 )
-from cryoaniso_nb.measures.noisefields import (
+from cryoaniso_nb.statistics.noise_fields import (
     MaskKernel,
     NoisePlan,
     ShellNoise,
@@ -34,9 +41,8 @@ from cryoaniso_nb.measures.noisefields import (
     for_each_shell,
     mask_kernel,
 )
-from cryoaniso_nb.results import Result
-from cryoaniso_nb.symmetry import point_group
 
+ALONE = Execution("synchronous")
 Draw = tuple[ca.AnalysisResult, Calibration]
 
 
@@ -52,9 +58,9 @@ def tilted_ssnr(box: int, ratio: float) -> simulate.Ssnr:
 
 
 def calibrated_map(maps: HalfMaps, kernel: MaskKernel | None, seed: int) -> Draw:
-    r = ca.analyze(maps, scheduler="synchronous")
+    r = ca.analyze(maps, execution=ALONE)
     test = calibrate(
-        r.dfsc, r.fso, r.bingham, r.global_fsc, r.settings, n=99, seed=seed, mask=kernel, scheduler="synchronous"
+        r.dfsc, r.fso, r.bingham, r.global_fsc, r.settings, n_replicates=99, seed=seed, mask=kernel, execution=ALONE
     )
     return r, test
 
@@ -77,7 +83,7 @@ def zone_values(draws: list[Draw], curve: str) -> np.ndarray:
         end = np.nan_to_num(r.fso.end.frequency, nan=np.inf)  # thin cones pass by luck up to Nyquist
         inside = (r.fso.frequency >= r.fso.onset.frequency) & (r.fso.frequency <= end)
         inside &= np.isfinite(test.p_value)
-        values.extend((test.p_value if curve == "calibrated" else r.bingham.p_value)[inside])
+        values.extend((test.p_value if curve == "p_calibrated" else r.bingham.p_textbook)[inside])
     return np.array(values)
 
 
@@ -100,11 +106,11 @@ def isotropic() -> list[Draw]:
 
 
 def test_level_holds_in_the_transition_zone_where_the_textbook_test_fails(isotropic: list[Draw]) -> None:
-    p = zone_values(isotropic, "calibrated")
+    p = zone_values(isotropic, "p_calibrated")
     assert p.size > 150
     assert between(int(np.sum(p <= 0.05)), p.size)
     assert kstest(p, "uniform").pvalue > 0.001
-    assert np.mean(zone_values(isotropic, "p_value") < 0.05) > 0.3
+    assert np.mean(zone_values(isotropic, "p_textbook") < 0.05) > 0.3
 
 
 def test_map_level_test_holds_its_level(isotropic: list[Draw]) -> None:
@@ -117,12 +123,12 @@ def test_map_level_test_holds_its_level(isotropic: list[Draw]) -> None:
 def test_level_holds_behind_a_tight_mask_only_if_the_null_knows_it() -> None:
     mask = sphere_mask((32, 32, 32), 10, edge=3)
     masked = many(32, 1.0, 20, mask)
-    p = zone_values(masked, "calibrated")
+    p = zone_values(masked, "p_calibrated")
     assert p.size > 50
     assert np.mean(p <= 0.05) < 0.12  # the mask ties neighbouring shells: no binomial bound
     assert between(int(np.sum([test.map_p_value <= 0.05 for _, test in masked])), len(masked))
     blind = [
-        calibrate(r.dfsc, r.fso, r.bingham, r.global_fsc, r.settings, n=99, seed=i, scheduler="synchronous")
+        calibrate(r.dfsc, r.fso, r.bingham, r.global_fsc, r.settings, n_replicates=99, seed=i, execution=ALONE)
         for i, (r, _) in enumerate(masked)
     ]
     assert sum(test.map_p_value <= 0.05 for test in blind) > len(masked) / 2
@@ -132,7 +138,7 @@ def test_cutoffs_that_differ_by_half_are_found() -> None:
     draws = many(48, 1.5, 20)
     assert sum(test.map_p_value <= 0.05 for _, test in draws) >= 19
     r, test = draws[0]
-    low, high = calibrated_bingham(r.bingham, r.fso, test).range("calibrated")
+    low, high = calibrated_bingham(r.bingham, r.fso, test).range("p_calibrated")
     assert low >= high > 0
 
 
@@ -140,7 +146,7 @@ def test_fields_pairs_give_the_null_of_separate_draws() -> None:
     """Statistics of paired fields against half maps simulated one by one, at a voxel's level."""
     shell, fsc, axes = 9, 0.2, axes_for(81)
     plan = NoisePlan(box=(32, 32, 32), axes=axes, cone_half_angle=17.0, shells=(shell,), replicates=400, seed=5)
-    (paired,) = for_each_shell(plan, lambda noise: noise.isotropic_fsc(fsc), scheduler="synchronous")
+    (paired,) = for_each_shell(plan, lambda noise: noise.isotropic_fsc(fsc), execution=ALONE)
     _, k, _ = shell_lattice(plan.box, plan.shells)
     weights = cone_weights(axes, k / np.linalg.norm(k, axis=1, keepdims=True), 17.0)
     random = np.random.default_rng(6)
@@ -165,7 +171,7 @@ def test_replicates_have_exactly_the_global_fsc_asked_for() -> None:
     def whole(noise: ShellNoise) -> ShellNoise:
         return dataclasses.replace(noise, power=noise.whole_power[None], cross=noise.whole_cross[None])
 
-    (shell,) = for_each_shell(plan, whole, scheduler="synchronous")
+    (shell,) = for_each_shell(plan, whole, execution=ALONE)
     for fsc in (-0.05, 0.0, 0.143, 0.9):
         np.testing.assert_allclose(shell.isotropic_fsc(fsc), fsc, atol=1e-6)
     kernel = mask_kernel(sphere_mask((24, 24, 24), 7))
@@ -177,12 +183,12 @@ def test_replicates_have_exactly_the_global_fsc_asked_for() -> None:
 
 
 def test_node_sums_agree_with_sums_over_coefficients(monkeypatch: pytest.MonkeyPatch) -> None:
-    from cryoaniso_nb.measures import noisefields
+    from cryoaniso_nb.statistics import noise_fields
 
     plan = NoisePlan(box=(64, 64, 64), axes=axes_for(81), cone_half_angle=17.0, shells=(26,), replicates=45)
-    (nodes,) = for_each_shell(plan, lambda noise: noise.noise_fsc(), scheduler="synchronous")
-    monkeypatch.setattr(noisefields, "first_dense_shell", lambda box: 99)
-    (exact,) = for_each_shell(plan, lambda noise: noise.noise_fsc(), scheduler="synchronous")
+    (nodes,) = for_each_shell(plan, lambda noise: noise.noise_fsc(), execution=ALONE)
+    monkeypatch.setattr(noise_fields, "first_dense_shell", lambda box: 99)
+    (exact,) = for_each_shell(plan, lambda noise: noise.noise_fsc(), execution=ALONE)
     assert np.std(nodes - exact) < 0.06 * np.std(exact)
 
 
@@ -212,12 +218,11 @@ def test_mask_kernel_keeps_the_mask_and_its_volume_ratio() -> None:
 
 
 def test_symmetric_noise_is_the_same_along_equivalent_axes() -> None:
-    group = point_group("C4")
     axes = np.concatenate([np.array([[0.6, 0.0, 0.8]]), np.array([[0.0, 0.6, 0.8]]), np.array([[0.0, 0.0, 1.0]])])
-    plan = NoisePlan(box=(32, 32, 32), axes=axes, cone_half_angle=17.0, shells=(10,), replicates=45, rotations=group)
-    (c4,) = for_each_shell(plan, lambda noise: noise.noise_fsc(), scheduler="synchronous")
+    plan = NoisePlan(box=(32, 32, 32), axes=axes, cone_half_angle=17.0, shells=(10,), replicates=45, symmetry="C4")
+    (c4,) = for_each_shell(plan, lambda noise: noise.noise_fsc(), execution=ALONE)
     np.testing.assert_allclose(c4[0], c4[1], atol=1e-5)
-    (c1,) = for_each_shell(dataclasses.replace(plan, rotations=None), lambda n: n.noise_fsc(), scheduler="synchronous")
+    (c1,) = for_each_shell(dataclasses.replace(plan, symmetry="C1"), lambda n: n.noise_fsc(), execution=ALONE)
     # on the four-fold axis the cone holds copies: noise doubles; off it nothing changes
     assert np.std(c4[2]) / np.std(c1[2]) == pytest.approx(2, rel=0.35)
     assert np.std(c4[0]) / np.std(c1[0]) == pytest.approx(1, rel=0.35)
@@ -236,10 +241,10 @@ def test_symmetric_noise_is_that_of_symmetrised_maps(box: int, masked: bool) -> 
         x, y = (np.fft.rfftn(d2_symmetrised(half) * mask).ravel()[index] for half in halves)
         separate[i] = (weights @ (x.conj() * y).real) / np.sqrt((weights @ np.abs(x) ** 2) * (weights @ np.abs(y) ** 2))
     plan = NoisePlan(
-        box=(box,) * 3, axes=axes, cone_half_angle=17.0, shells=(shell,), replicates=400, rotations=point_group("D2"),
+        box=(box,) * 3, axes=axes, cone_half_angle=17.0, shells=(shell,), replicates=400, symmetry="D2",
         mask=mask_kernel(mask) if masked else None,
     )  # fmt: skip
-    (drawn,) = for_each_shell(plan, lambda noise: noise.noise_fsc(), scheduler="synchronous")
+    (drawn,) = for_each_shell(plan, lambda noise: noise.noise_fsc(), execution=ALONE)
     print(np.std(drawn) / np.std(separate))
     assert np.std(drawn) == pytest.approx(np.std(separate), rel=0.04)
 
@@ -252,7 +257,7 @@ def test_signal_spreads_through_the_mask_in_the_null_too() -> None:
         patch.setattr(simulate, "truth_of", lambda *_, **__: None)
         for seed in range(40):
             maps = ca.simulate_half_maps(box, seed=seed, ssnr=lambda shell, _: np.exp(1.4 * (9.0 - shell)))
-            r = ca.analyze(dataclasses.replace(maps, mask=mask), scheduler="synchronous")
+            r = ca.analyze(dataclasses.replace(maps, mask=mask), execution=ALONE)
             fsc, areas = r.global_fsc.fsc, r.dfsc.areas
 
             def spread(values: np.ndarray, areas: np.ndarray = areas) -> np.ndarray:
@@ -267,7 +272,7 @@ def test_signal_spreads_through_the_mask_in_the_null_too() -> None:
                 null = for_each_shell(
                     made,
                     lambda noise, fsc=fsc, spread=spread: spread(noise.isotropic_fsc(fsc[noise.shell - 1])).mean(),
-                    scheduler="synchronous",
+                    execution=ALONE,
                 )
                 variances[name].append(np.array(null))
     mean = {name: np.mean(values, axis=0) for name, values in variances.items()}
@@ -277,20 +282,19 @@ def test_signal_spreads_through_the_mask_in_the_null_too() -> None:
 
 def test_symmetrised_maps_are_tested_fairly() -> None:
     """Two-fold maps: about the level with the group, above it without."""
-    group = point_group("D2")
     fair, unfair = [], []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(simulate, "truth_of", lambda *_, **__: None)
         for seed in range(30):
             maps = ca.simulate_half_maps(32, seed=seed, ssnr=tilted_ssnr(32, 1.0))
             halves = [d2_symmetrised(half) for half in (maps.half1, maps.half2)]
-            r = ca.analyze(HalfMaps(half1=halves[0], half2=halves[1], voxel_size=1.0), scheduler="synchronous")
-            for rotations, found in ((group, fair), (None, unfair)):
+            r = ca.analyze(HalfMaps(half1=halves[0], half2=halves[1], voxel_size=1.0), execution=ALONE)
+            for symmetry, found in (("D2", fair), ("C1", unfair)):
                 test = calibrate(
-                    r.dfsc, r.fso, r.bingham, r.global_fsc, r.settings, n=99, seed=seed, rotations=rotations,
-                    symmetry="D2", scheduler="synchronous",
+                    r.dfsc, r.fso, r.bingham, r.global_fsc, r.settings, n_replicates=99, seed=seed, symmetry=symmetry,
+                    execution=ALONE,
                 )  # fmt: skip
-                found.extend(zone_values([(r, test)], "calibrated"))
+                found.extend(zone_values([(r, test)], "p_calibrated"))
     assert between(int(np.sum(np.array(fair) <= 0.05)), len(fair))
     assert np.mean(np.array(unfair) <= 0.05) > np.mean(np.array(fair) <= 0.05)
 
@@ -302,7 +306,9 @@ def test_p_values_count_ties_against_anisotropy_and_leave_nan_alone() -> None:
 
 def test_same_seed_same_p_values_on_threads_and_alone(isotropic: list[Draw]) -> None:
     r, test = isotropic[0]
-    again = calibrate(r.dfsc, r.fso, r.bingham, r.global_fsc, r.settings, n=99, seed=0, scheduler="threads")
+    again = calibrate(
+        r.dfsc, r.fso, r.bingham, r.global_fsc, r.settings, n_replicates=99, seed=0, execution=Execution("threads")
+    )
     np.testing.assert_array_equal(again.p_value, test.p_value)
     assert again.map_p_value == test.map_p_value
 
@@ -313,7 +319,7 @@ def test_a_map_without_transition_zone_has_no_p_value() -> None:
     assert calibrated_shells(r.fso) == ()
     assert np.isnan(test.map_p_value)
     assert np.isnan(test.p_value).all()
-    assert np.isnan(calibrated_bingham(r.bingham, r.fso, test).range("calibrated")).all()
+    assert np.isnan(calibrated_bingham(r.bingham, r.fso, test).range("p_calibrated")).all()
 
 
 def test_a_step_has_a_p_value() -> None:
@@ -336,19 +342,82 @@ def test_calibration_survives_saving(isotropic: list[Draw], tmp_path: Path) -> N
 def test_too_few_replicates_are_refused(isotropic: list[Draw]) -> None:
     r, _ = isotropic[0]
     with pytest.raises(SettingsError, match=r"5 replicates.*19"):
-        calibrate(r.dfsc, r.fso, r.bingham, r.global_fsc, r.settings, n=5)
+        calibrate(r.dfsc, r.fso, r.bingham, r.global_fsc, r.settings, n_replicates=5)
 
 
 def test_progress_is_told_and_stop_is_heard(isotropic: list[Draw]) -> None:
     r, _ = isotropic[0]
     kernel = mask_kernel(sphere_mask((32, 32, 32), 10))
     told: list[tuple[str, int, int]] = []
-    calibrate(
-        r.dfsc, r.fso, r.bingham, r.global_fsc, r.settings, n=99, mask=kernel, progress=lambda *step: told.append(step)
-    )
+    watched = Execution(progress=lambda *step: told.append(step))
+    calibrate(r.dfsc, r.fso, r.bingham, r.global_fsc, r.settings, n_replicates=99, mask=kernel, execution=watched)
     assert {stage for stage, _, _ in told} == {"calibrating: noise maps", "calibrating: signal maps", "calibrating"}
     assert told[-1][1] == told[-1][2]
     stop = threading.Event()
     stop.set()
     with pytest.raises(Cancelled):
-        calibrate(r.dfsc, r.fso, r.bingham, r.global_fsc, r.settings, n=99, cancel=stop)
+        calibrate(r.dfsc, r.fso, r.bingham, r.global_fsc, r.settings, n_replicates=99, execution=Execution(cancel=stop))
+
+
+def test_the_point_group_is_one_name_that_is_computed_with_and_recorded(isotropic: list[Draw]) -> None:
+    """The replicates of O are others than those of C1, also when calibrate is called by itself."""
+    r, plain = isotropic[0]
+    parts = (r.dfsc, r.fso, r.bingham, r.global_fsc, r.settings)
+    test = calibrate(*parts, n_replicates=99, symmetry=" o")
+    assert (test.symmetry, plain.symmetry) == ("O", "C1")
+    assert test.call == "with_calibration(n_replicates=99, seed=0, symmetry='O')"
+    known = plain.null_median > 10  # where noise decides about passing
+    assert known.sum() >= 3
+    # cubic noise has no l = 2, which is what the statistic looks at (but for what the axes lack of the group)
+    assert (test.null_median[known] < plain.null_median[known] / 5).all()
+    same = r.with_calibration(n_replicates=99, symmetry="O").calibration
+    assert same is not None
+    np.testing.assert_array_equal(same.p_value, test.p_value)
+    with pytest.raises(SettingsError, match="symmetry is 'Q3'"):
+        calibrate(*parts, n_replicates=99, symmetry="Q3")
+    with pytest.raises(SettingsError, match="symmetry is 'Q3'"):
+        band(r.dfsc, r.fso, r.settings, symmetry="Q3")
+
+
+def test_replicates_are_judged_in_their_own_zones() -> None:
+    """A replicate that stands out where its own FSO falls counts, wherever the map's falls."""
+    frequency, place = np.arange(1.0, 13) / 24, np.arange(12)
+    occupancy = np.interp(place, [2, 5], [1.0, 0.0])
+    crossings = [crossing(frequency, occupancy, level) for level in (0.9, 0.5, 0.1)]
+    curve = FSO(
+        frequency=frequency, occupancy=occupancy, threshold=0.143, onset=crossings[0], middle=crossings[1],
+        end=crossings[2],
+    )  # fmt: skip
+    statistic, null = np.ones(12), np.ones((12, 39))
+    statistic[3] = 3.0
+    null[9, :8] = 50.0
+    late = np.repeat(np.interp(place, [7, 10], [1.0, 0.0])[:, None], 39, axis=1)
+    assert _map_test(curve, statistic, place, null, late) == (pytest.approx(9 / 40), 4)
+    early = np.repeat(occupancy[:, None], 39, axis=1)
+    assert _map_test(curve, statistic, place, null, early) == (pytest.approx(1 / 40), 4)
+
+
+def test_zones_of_replicates_are_those_a_map_of_their_occupancy_would_have(rng: np.random.Generator) -> None:
+    """Also where noise lets FSO dip before its fall, and rise after."""
+    place = np.arange(24)
+    frequency = (place + 1) / 48
+    fall = np.interp(place, [8, 15], [1.0, 0.0])[:, None]
+    occupancy = np.clip(fall + 0.15 * rng.standard_normal((24, 200)), 0, 1)
+    occupancy[:, :3] = np.array([1.0, 0.0, 0.5])  # never falls, never rises, falls to half
+    for found, curve in zip(_zones(occupancy, place).T, occupancy.T, strict=True):
+        onset, end = transition_zone(frequency, curve)
+        zone = zone_shells(
+            FSO(frequency=frequency, occupancy=curve, threshold=0.143, onset=onset, middle=onset, end=end)
+        )
+        assert np.flatnonzero(found).tolist() == list(range(zone.start, zone.stop))
+
+
+def test_a_wide_zone_is_tested_with_a_third_of_it_on_either_side() -> None:
+    frequency = np.arange(1.0, 101) / 200
+    occupancy = np.interp(np.arange(100), [30, 63], [1.0, 0.0])
+    onset, end = transition_zone(frequency, occupancy)
+    curve = FSO(frequency=frequency, occupancy=occupancy, threshold=0.143, onset=onset, middle=onset, end=end)
+    zone = zone_shells(curve)
+    margin = (zone.stop - zone.start) // 3
+    assert margin > 8
+    assert calibrated_shells(curve) == tuple(range(zone.start + 1 - margin, zone.stop + margin + 1))

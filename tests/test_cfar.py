@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 
-from cryoaniso_nb.analysis import analyze
-from cryoaniso_nb.directions import areas, axes_for
-from cryoaniso_nb.engine import accumulate, cone_sums
+from cryoaniso_nb.analysis.run import analyze
+from cryoaniso_nb.engine.tasks import accumulate, cone_sums
 from cryoaniso_nb.errors import ResultError, SettingsError
-from cryoaniso_nb.fourier import coordinates, first_dense_shell, hermitian_weights, shell_frequencies, shell_index
-from cryoaniso_nb.measures.cfar import cfar, dfsc_spread, fibonacci_axes, hard_sums, relative_signal
+from cryoaniso_nb.geometry.directions import areas, axes_for, fibonacci_axes
+from cryoaniso_nb.geometry.shells import (
+    coordinates,
+    first_dense_shell,
+    hermitian_weights,
+    shell_frequencies,
+    shell_index,
+)
+from cryoaniso_nb.measures import area_ratio
+from cryoaniso_nb.measures.area_ratio import cfar, hard_sums, relative_signal
+from cryoaniso_nb.measures.dfsc_spread import dfsc_spread
 from cryoaniso_nb.measures.fsc import correlation
-from cryoaniso_nb.results import DirectionalFSC, InputFile, ResolutionFlag, Result
-from cryoaniso_nb.simulate import expected_histogram, preset_ssnr, simulate_half_maps
+from cryoaniso_nb.outputs.report import write_report
+from cryoaniso_nb.results.types import DirectionalFSC, InputFile, ResolutionFlag, Result
+from cryoaniso_nb.simulate.half_maps import expected_histogram, preset_ssnr, simulate_half_maps
 
 BOX = (64, 64, 64)
 CONE = (float(np.cos(np.deg2rad(20))), 1.0)
@@ -188,7 +200,7 @@ def test_a_ratio_of_lasting_areas_comes_near_the_truth(signal, low):
     assert low < np.median([m.ratio for m in measured]) / truth.ratio < 1.1
     assert np.median([m.robust for m in measured]) == pytest.approx(truth.robust, rel=0.15)
     assert all(m.ratio <= m.robust for m in measured)
-    assert all(zenith < 30 for m in measured for zenith, _, _ in m.worst())
+    assert all(zenith < 35 for m in measured for zenith, _, _ in m.worst())
 
 
 def test_bad_angle_and_saving(histogram, tmp_path):
@@ -203,13 +215,14 @@ def test_bad_angle_and_saving(histogram, tmp_path):
     assert loaded.worst(3) == result.worst(3)
 
 
-def test_a_result_has_the_ratios_and_the_functions_say_so():
+def test_a_result_has_the_ratios_and_the_functions_take_it():
     result = analyze(simulate_half_maps(box=32, preset="missing-cone", seed=0))
     assert np.array_equal(result.cfar(ending="lasting").area, cfar(result.histogram, ending="lasting").area)
     assert np.array_equal(result.relative_signal().area, relative_signal(result.histogram).area)
     for name, measure in (("cfar", cfar), ("relative_signal", relative_signal)):
-        with pytest.raises(SettingsError, match=rf"given AnalysisResult; call result\.{name}\("):
-            measure(result)
+        assert np.array_equal(measure(result).area, measure(result.histogram).area)
+        with pytest.raises(SettingsError, match="a Settings was given"):
+            measure(result.settings)
         with pytest.raises(ResultError, match="needs the angular histogram"):
             getattr(result.replace(histogram=None), name)()
 
@@ -265,3 +278,27 @@ def test_spread_of_an_isotropic_map_is_noise_alone():
     noise = 1 / np.sqrt(2 * sums.n_eff.mean(axis=0))
     last = slice(26, None)  # little signal left: sd of pure noise
     assert np.mean(spread.sd[last] / noise[last]) == pytest.approx(1, abs=0.1)
+
+
+def test_sums_over_cones_are_made_once_for_all_endings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Report and metrics show two ratios of cones and two of tori: two passes over the histogram."""
+    result = analyze(simulate_half_maps(box=32, preset="missing-cone", seed=0), n_axes=21)
+    passes = []
+    summed = area_ratio.hard_sums
+
+    def counted(*arguments: Any) -> Any:
+        passes.append(arguments)
+        return summed(*arguments)
+
+    monkeypatch.setattr(area_ratio, "hard_sums", counted)
+    for kind, direct in (("cone", result.cfar), ("torus", result.relative_signal)):
+        curves = result.conical_curves(kind)
+        found = [curves.ratio(ending) for ending in ("first", "lasting")]
+        assert len(passes) == 1
+        for ratio in found:
+            again = direct(ending=ratio.ending)
+            np.testing.assert_array_equal(ratio.area, again.area)
+            assert (ratio.ratio, ratio.robust, ratio.level) == (again.ratio, again.robust, again.level)
+        passes.clear()
+    write_report(result, tmp_path / "r.html")
+    assert len(passes) == 2

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cryoaniso_nb.directions import LEVELS, angles, areas, axes_for, cube_nodes, levels_up_to, unit_vectors
 from cryoaniso_nb.errors import SettingsError
+from cryoaniso_nb.geometry.directions import LEVELS, angles, areas, axes_for, cube_nodes, levels_up_to, unit_vectors
 
 
 @pytest.mark.parametrize("n_axes", LEVELS[:5])

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 import scipy.fft
 
-from cryoaniso_nb import blocks
-from cryoaniso_nb.directions import axes_for
-from cryoaniso_nb.engine import accumulate, accumulate_exact, cone_sums, map_tasks, nodes_for, smallest_cone
+from cryoaniso_nb.engine import blocks
+from cryoaniso_nb.engine.execution import Execution
+from cryoaniso_nb.engine.tasks import accumulate, accumulate_exact, cone_sums, map_tasks, nodes_for, smallest_cone
 from cryoaniso_nb.errors import Cancelled, MapError, SettingsError
-from cryoaniso_nb.fourier import n_shells, shell_index
+from cryoaniso_nb.geometry.directions import axes_for
+from cryoaniso_nb.geometry.shells import n_shells, shell_index
 from cryoaniso_nb.measures.fsc import correlation
 
 BOXES = [(64, 64, 64), (100, 100, 100), (127, 127, 127), (60, 80, 100)]
@@ -109,7 +110,7 @@ def test_cone_narrower_than_the_histogram_resolves_is_refused():
 @pytest.mark.parametrize("tile_bytes", [1, 2**22])
 def test_any_chunking_gives_the_same_dfsc(monkeypatch, block_bytes, tile_bytes):
     maps = pair((40, 36, 48))
-    expected = dfsc(cone_sums(accumulate(maps, scheduler="synchronous"), axes_for(81), 17.0))
+    expected = dfsc(cone_sums(accumulate(maps, execution=Execution("synchronous")), axes_for(81), 17.0))
     monkeypatch.setattr(blocks, "BLOCK_BYTES", block_bytes)
     monkeypatch.setattr(blocks, "TILE_BYTES", tile_bytes)
     found = dfsc(cone_sums(accumulate(maps), axes_for(81), 17.0))
@@ -127,18 +128,18 @@ def test_a_cluster_gives_the_same_dfsc():
         distributed.Client(cluster) as client,
     ):
         seen = []
-        histogram = accumulate(maps, scheduler=client, progress=lambda *a: seen.append(a))
+        histogram = accumulate(maps, execution=Execution(client, progress=lambda *a: seen.append(a)))
         np.testing.assert_allclose(
-            dfsc(cone_sums(histogram, axes_for(81), 17.0, scheduler=client)), expected, atol=1e-6
+            dfsc(cone_sums(histogram, axes_for(81), 17.0, execution=Execution(client))), expected, atol=1e-6
         )
-        again, _, _ = accumulate_exact(maps, axes_for(21), 17.0, scheduler=client.scheduler.address)
+        again, _, _ = accumulate_exact(maps, axes_for(21), 17.0, execution=Execution(client.scheduler.address))
         np.testing.assert_allclose(dfsc(again), dfsc(exact), atol=1e-12)
-        assert map_tasks(abs, [-1, 2], scheduler=client) == [1, 2]
+        assert map_tasks(abs, [-1, 2], execution=Execution(client)) == [1, 2]
         assert seen[-1][1] == seen[-1][2] > 1
         stopped = threading.Event()
         stopped.set()
         with pytest.raises(Cancelled):
-            accumulate(maps, scheduler=client, cancel=stopped)
+            accumulate(maps, execution=Execution(client, cancel=stopped))
 
 
 @pytest.mark.parametrize("scheduler", ["threads", "synchronous"])
@@ -152,13 +153,14 @@ def test_a_run_stops_between_tasks(scheduler):
         return item
 
     with pytest.raises(Cancelled):
-        map_tasks(work, list(range(100)), scheduler=scheduler, cancel=stop)
+        map_tasks(work, list(range(100)), execution=Execution(scheduler, cancel=stop))
     assert len(started) < 20
 
 
 def test_progress_counts_every_task_in_the_calling_thread():
     seen = []
-    map_tasks(abs, [1, 2, 3], stage="counting", progress=lambda *a: seen.append((*a, threading.current_thread())))
+    watched = Execution(progress=lambda *a: seen.append((*a, threading.current_thread())))
+    map_tasks(abs, [1, 2, 3], stage="counting", execution=watched)
     assert [s[:3] for s in seen] == [("counting", n, 3) for n in (1, 2, 3)]
     assert {s[3] for s in seen} == {threading.current_thread()}
 
@@ -171,7 +173,7 @@ def test_an_error_in_a_task_is_raised():
 @pytest.mark.parametrize(("scheduler", "words"), [("processes", "must be threads, synchronous"), (3, "is 3, but")])
 def test_unknown_schedulers_are_refused(scheduler, words):
     with pytest.raises(SettingsError, match=words):
-        map_tasks(abs, [1], scheduler=scheduler)
+        map_tasks(abs, [1], execution=Execution(scheduler))
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])

@@ -12,9 +12,9 @@ import pytest
 import cryoaniso_nb as ca
 from cryoaniso_nb.cli import main
 from cryoaniso_nb.errors import OutputError, ResultError, SettingsError
-from cryoaniso_nb.exchange import FORMATS, chimerax_files, emdb_xml, write_export, xmipp_xmd
-from cryoaniso_nb.fscfiles import read_fsc
-from cryoaniso_nb.headline import worst_axis
+from cryoaniso_nb.inputs.fsc_curves import ForeignFSC, read_fsc
+from cryoaniso_nb.outputs.exchange import FORMATS, chimerax_files, emdb_xml, write_export, xmipp_xmd
+from cryoaniso_nb.results.ownership import MARK
 
 Maker = Callable[..., ca.AnalysisResult]
 
@@ -79,7 +79,7 @@ def test_emdb_curve_comes_back(made_result: Maker, tmp_path: Path) -> None:
 
 
 def test_a_title_is_escaped() -> None:
-    from cryoaniso_nb.exchange import fsc_xml
+    from cryoaniso_nb.outputs.exchange import fsc_xml
 
     root = ElementTree.fromstring(fsc_xml(np.ones(1), np.ones(1), 'a < b & "c"').encode())
     assert root.get("title") == 'a < b & "c"'
@@ -134,7 +134,8 @@ def test_chimerax_arrow_points_along_the_worst_direction(small_result: ca.Analys
     start, stop = np.array(arrows[0][:3]), np.array(arrows[0][3:])
     np.testing.assert_allclose(start, np.array(origin) + 24 * 2.0)  # the middle voxel of box 48 at 2 Å
     direction = (stop - start) / np.linalg.norm(stop - start)
-    np.testing.assert_allclose(direction, small_result.dfsc.axes[worst_axis(small_result)], atol=1e-3)
+    assert small_result.regions is not None
+    np.testing.assert_allclose(direction, small_result.regions.worst.marks(1)[0], atol=1e-3)
     np.testing.assert_allclose(np.array(arrows[1][3:]) - start, start - stop, atol=2e-3)
 
 
@@ -185,6 +186,51 @@ def test_cryosparc_text_is_read(tmp_path: Path) -> None:
         read_fsc(path)
 
 
+def first_below(curve: ForeignFSC, level: float) -> float:
+    """Å of the first shell below a level."""
+    return float(1 / curve.frequency[np.flatnonzero(curve.fsc < level)[0]])
+
+
+def test_real_relion_files_are_read_without_shell_zero(shared_data: Path) -> None:
+    """RELION prints 2.82 Å for the masked-corrected FSC: the last shell above 0.143."""
+    folder = shared_data / "real" / "relion_betagal"
+    curves = {curve.label: curve for curve in read_fsc(folder / "postprocess.star")}
+    assert set(curves) == {"corrected", "unmasked", "masked", "phase-randomised, masked"}
+    (model,) = read_fsc(folder / "run_model.star")
+    (xml,) = read_fsc(folder / "postprocess_fsc.xml")
+    assert (model.program, model.label, xml.program) == ("RELION", "gold standard", "EMDB")
+    for curve in (*curves.values(), model, xml):
+        np.testing.assert_allclose(curve.frequency, np.arange(1, 129) / (256 * 1.244), rtol=2e-4)
+        assert (curve.fsc[0] > 0.99, curve.fsc[-1] < 0.5) == (True, True)
+    np.testing.assert_allclose(xml.fsc, curves["corrected"].fsc, atol=1e-5)
+    assert first_below(curves["corrected"], 0.143) < 2.818265 < first_below(curves["corrected"], 0.3)
+
+
+def test_real_local_curves_of_relion_are_named_by_their_place(shared_data: Path) -> None:
+    curves = read_fsc(shared_data / "real" / "relion_betagal" / "relion_locres_fscs.star")
+    assert len(curves) == 74 * 4
+    assert len({(curve.label, curve.place) for curve in curves}) == len(curves)
+    masked = next(curve for curve in curves if curve.label == "masked")
+    assert masked.place == (-108, -28, -28)
+    assert masked.fsc[:2].tolist() == [0.998355, 0.995074]
+    assert all(curve.frequency.size == curve.fsc.size == 128 for curve in curves)
+
+
+def test_real_text_of_3dfsc_and_of_eman_tells_the_same(shared_data: Path) -> None:
+    folder = shared_data / "real" / "threedfsc_T40"
+    (table,) = read_fsc(folder / "ResEMT40-3DFSCOutglobalFSC.csv")
+    (eman,) = read_fsc(folder / "fsc.out")
+    assert (table.program, eman.program) == ("3DFSC", "EMAN")
+    np.testing.assert_allclose(table.frequency[:71], np.arange(1, 72) / (144 * 1.31), rtol=1e-3)
+    np.testing.assert_allclose(table.frequency[: eman.frequency.size], eman.frequency, rtol=1e-4)
+    np.testing.assert_allclose(table.fsc[: eman.fsc.size], eman.fsc, atol=0.03)  # a shell off would be 0.1
+
+
+def test_recorded_text_of_3dfsc_is_read(reference: Path) -> None:
+    (curve,) = read_fsc(reference / "iso_64_3dfsc_global_fsc.csv")
+    np.testing.assert_allclose(curve.frequency[:31], np.arange(1, 32) / (64 * 1.3), rtol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("name", "text", "words"),
     [
@@ -192,9 +238,13 @@ def test_cryosparc_text_is_read(tmp_path: Path) -> None:
         ("a.star", "no star at all {", "can't be read as a star file"),
         ("a.xml", "<fsc>", "can't be read as XML"),
         ("a.xml", "<fsc></fsc>", "holds no FSC"),
-        ("a.txt", "1 2 3\n", "beginning with wave_number"),
-        ("a.txt", "wave_number fsc_nomask\n1 x\n", "isn't a number"),
+        ("a.txt", "1 2 3\n", "should rise"),
+        ("a.txt", "1 0.9\n2 0.5\n3 0.2\n", "a column from 1 to 3"),  # numbers of shells
+        ("a.txt", "20 0.9\n10 0.5\n", "should rise"),  # Å
+        ("a.txt", "0.1 0.9 0.8 0.7\n", "no FSC that is known"),
+        ("a.txt", "wave_number fsc_nomask\n1 x\n", "isn't a table of numbers"),
         ("a.txt", "wave_number fsc_nomask\n1 0.1\n2 0.1 3\n", "it should hold"),
+        ("a.txt", "wave_number fsc_nomask\n1 0.1 2\n", "no FSC that is known"),
         ("a.txt", "", "beginning with wave_number"),
     ],
 )
@@ -214,7 +264,7 @@ def test_nothing_is_overwritten_unasked(small_result: ca.AnalysisResult, tmp_pat
     with pytest.raises(OutputError, match="exists already"):
         write_export(small_result, "xmipp", tmp_path / "new" / "folder")
     write_export(small_result, "xmipp", tmp_path / "new" / "folder", overwrite=True)
-    assert [p.name for p in (tmp_path / "new" / "folder").iterdir()] == ["fso.xmd"]
+    assert sorted(p.name for p in (tmp_path / "new" / "folder").iterdir()) == [MARK, "fso.xmd"]
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="choose a folder"):
         write_export(small_result, "xmipp", tmp_path / "file")

@@ -14,10 +14,13 @@ import pytest
 
 import cryoaniso_nb as ca
 from cryoaniso_nb.errors import OutputError
-from cryoaniso_nb.export import check_output, output_folder, write_analysis, write_table
-from cryoaniso_nb.results import ResolutionFlag
+from cryoaniso_nb.outputs.folder import write_analysis, write_table
+from cryoaniso_nb.results.cautions import CODES
+from cryoaniso_nb.results.ownership import MARK
+from cryoaniso_nb.results.targets import folder_target
+from cryoaniso_nb.results.types import ResolutionFlag
 
-FILES = {"curves.csv", "directional_resolution.csv", "summary.json", "figure.png", "figure.svg", "result.npz"}
+FILES = {"curves.csv", "directional_resolution.csv", "summary.json", "figure.png", "figure.svg", "result.npz", MARK}
 
 
 def rows(path: Path) -> list[dict[str, str]]:
@@ -40,7 +43,7 @@ def test_all_files_are_there_and_nothing_beside_them(tmp_path: Path, small_resul
 def test_curves_hold_what_the_result_holds(tmp_path: Path, small_result: ca.AnalysisResult) -> None:
     path = write_analysis(small_result, tmp_path / "out", figure=False) / "curves.csv"
     header = path.read_text().split("\n")[0]
-    assert header == "shell,frequency,resolution,fsc,fsc_unmasked,fso,bingham,p_value,published"
+    assert header == "shell,frequency,resolution,fsc,fsc_unmasked,fso,bingham,p_textbook,p_published"
     r = small_result
     expected = {
         "shell": np.arange(1, 25),
@@ -50,8 +53,8 @@ def test_curves_hold_what_the_result_holds(tmp_path: Path, small_result: ca.Anal
         "fsc_unmasked": r.global_fsc.fsc_unmasked,
         "fso": r.fso.occupancy,
         "bingham": r.bingham.statistic,
-        "p_value": r.bingham.p_value,
-        "published": r.bingham.published,
+        "p_textbook": r.bingham.p_textbook,
+        "p_published": r.bingham.p_published,
     }
     for name, values in expected.items():
         np.testing.assert_allclose(column(path, name), values, rtol=1e-8, err_msg=name)
@@ -63,7 +66,7 @@ def test_directions_hold_what_the_result_holds(tmp_path: Path, small_result: ca.
     path = write_analysis(small_result, tmp_path / "out", figure=False) / "directional_resolution.csv"
     d = small_result.directional_resolution
     found = rows(path)
-    assert list(found[0]) == ["zenith", "azimuth", "resolution", "flag"]
+    assert list(found[0]) == ["zenith", "azimuth", "resolution", "flag", "first_crossing"]
     assert [row["flag"] for row in found] == [ResolutionFlag(f).label for f in d.flag.tolist()]
     np.testing.assert_allclose(column(path, "resolution"), d.resolution, rtol=1e-8)
     np.testing.assert_allclose(column(path, "zenith"), d.zenith, atol=1e-6)
@@ -73,9 +76,9 @@ def test_directions_hold_what_the_result_holds(tmp_path: Path, small_result: ca.
 
 def test_a_calibrated_curve_gets_its_column(tmp_path: Path, small_result: ca.AnalysisResult) -> None:
     values = np.linspace(0, 1, 24)
-    result = small_result.replace(bingham=small_result.bingham.replace(calibrated=values))
+    result = small_result.replace(bingham=small_result.bingham.replace(p_calibrated=values))
     path = write_analysis(result, tmp_path / "out", figure=False) / "curves.csv"
-    np.testing.assert_allclose(column(path, "calibrated"), values, rtol=1e-8)
+    np.testing.assert_allclose(column(path, "p_calibrated"), values, rtol=1e-8)
 
 
 def test_the_summary_is_strict_json(tmp_path: Path, small_result: ca.AnalysisResult) -> None:
@@ -87,10 +90,11 @@ def test_the_summary_is_strict_json(tmp_path: Path, small_result: ca.AnalysisRes
         raise AssertionError(f"{constant} is not JSON")
 
     summary = json.loads(text, parse_constant=refuse)
-    assert next(iter(summary)) == "headline"
+    assert list(summary)[:4] == ["schema", "kind", "version", "headline"]
     assert summary["fso_0.1_resolution_angstrom"] is None
     assert summary["settings"]["cone_half_angle_degrees"] == 17
-    assert summary["warnings"] == list(small_result.warnings)
+    assert [w["text"] for w in summary["warnings"]] == list(small_result.warnings)
+    assert all(w["code"] in CODES for w in summary["warnings"])
     assert summary["versions"]["numpy"] == np.__version__
     assert summary["version"] == ca.__version__
 
@@ -104,7 +108,7 @@ def test_the_saved_result_can_be_cut_again(tmp_path: Path, small_result: ca.Anal
 
 def test_the_same_result_gives_the_same_bytes(tmp_path: Path, small_result: ca.AnalysisResult) -> None:
     first, second = (write_analysis(small_result, tmp_path / name) for name in ("a", "b"))
-    for name in FILES - {"result.npz"}:  # a zip file carries times
+    for name in FILES:
         assert (first / name).read_bytes() == (second / name).read_bytes(), name
 
 
@@ -144,65 +148,16 @@ def test_overwriting_keeps_the_old_folder_until_the_new_one_is_whole(
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
-def test_a_failing_rename_brings_the_old_folder_back(
-    tmp_path: Path, small_result: ca.AnalysisResult, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    out = write_analysis(small_result, tmp_path / "out", figure=False, extra_files={"old": Path.touch})
-    rename = Path.rename
-
-    def fail(self: Path, target: Path) -> Path:
-        if self.suffix == ".part":
-            raise OSError(28, "No space left on device")
-        return rename(self, target)
-
-    monkeypatch.setattr(Path, "rename", fail)
-    with pytest.raises(OutputError, match="no space left"):
-        write_analysis(small_result, out, overwrite=True, figure=False)
-    assert (out / "old").exists()
-    assert [path.name for path in tmp_path.iterdir()] == ["out"]
-
-
-def test_an_existing_folder_needs_overwrite(tmp_path: Path, small_result: ca.AnalysisResult) -> None:
-    out = write_analysis(small_result, tmp_path / "out", figure=False)
-    with pytest.raises(OutputError, match="--overwrite"):
-        write_analysis(small_result, out, figure=False)
-
-
-def test_a_folder_with_other_files_is_never_overwritten(tmp_path: Path) -> None:
-    (tmp_path / "thesis.tex").touch()
-    with pytest.raises(OutputError, match="other files"):
-        check_output(tmp_path, overwrite=True)
-
-
-def test_an_empty_folder_may_be_overwritten(tmp_path: Path) -> None:
-    assert check_output(tmp_path, overwrite=True) == tmp_path
-
-
-def test_a_file_in_the_way_is_named(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    with pytest.raises(OutputError, match="is a file"):
-        check_output(tmp_path / "file", overwrite=True)
-    with pytest.raises(OutputError, match="is a file, not a folder"):
-        check_output(tmp_path / "file" / "out")
-
-
 def test_a_folder_without_permission_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise PermissionError(errno.EACCES, "Permission denied")
 
     monkeypatch.setattr(os, "mkdir", refuse)  # root, who runs many a CI, may write anywhere
     with pytest.raises(OutputError, match="out: permission denied; choose a folder"):
-        check_output(tmp_path / "out")
+        folder_target(tmp_path / "out")
 
 
 @pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="needs a file system that takes no folders")
 def test_a_folder_that_takes_none_is_named_before_the_run() -> None:
     with pytest.raises(OutputError, match="choose a folder you can write to"):
-        check_output("/proc/out")
-
-
-def test_the_folder_has_the_usual_permissions(tmp_path: Path) -> None:
-    with output_folder(tmp_path / "out"):
-        pass
-    (tmp_path / "plain").mkdir()
-    assert (tmp_path / "out").stat().st_mode == (tmp_path / "plain").stat().st_mode
+        folder_target("/proc/out")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import scipy.fft
 
-from cryoaniso_nb.fourier import (
+from cryoaniso_nb.geometry.shells import (
     first_dense_shell,
     hermitian_weights,
     low_lattice,

@@ -33,6 +33,7 @@ class Page:
     def __init__(self, client: Any) -> None:
         self.client, self.traits = client, {}  # type: ignore[var-annotated]
         self.outputs: list[dict[str, Any]] = []
+        self.shell = ""  # where comm messages go, '' for the main one
 
     def read(self, timeout: float = 0.2) -> dict[str, Any] | None:
         """Take one message, if there is one."""
@@ -63,14 +64,24 @@ class Page:
 
     def run(self, code: str, cell: str = "") -> str:
         """Run a cell; its printed text."""
+        ident = self.begin(code, cell)
+        self.finish(ident)
+        errors = [o["evalue"] for o in self.outputs if "evalue" in o]
+        assert not errors, errors
+        return "".join(o.get("text", "") for o in self.outputs).strip()
+
+    def begin(self, code: str, cell: str = "") -> str:
+        """Start a cell, don't wait for it; the id of its request."""
         self.outputs.clear()
         message = self.client.session.msg("execute_request", {
             "code": code, "silent": False, "store_history": True, "user_expressions": {}, "allow_stdin": True,
             "stop_on_error": True,
         }, metadata={"cellId": cell} if cell else {})  # fmt: skip
         self.client.shell_channel.send(message)
-        ident = message["header"]["msg_id"]
+        return str(message["header"]["msg_id"])
 
+    def finish(self, ident: str) -> None:
+        """Wait for a cell."""
         end = time.monotonic() + 90
         while True:
             assert time.monotonic() < end, f"the cell didn't end; outputs {self.outputs[-3:]}"
@@ -79,9 +90,12 @@ class Page:
                 continue
             if read["content"]["execution_state"] == "idle":
                 break
-        errors = [o["evalue"] for o in self.outputs if "evalue" in o]
-        assert not errors, errors
-        return "".join(o.get("text", "") for o in self.outputs).strip()
+
+    def subshell(self) -> None:
+        """Send comm messages to a subshell from now on, as JupyterLab does."""
+        request = self.client.session.msg("create_subshell_request")
+        self.client.control_channel.send(request)
+        self.shell = self.client.get_control_msg(timeout=30)["content"]["subshell_id"]
 
     def ids(self, **names: str) -> dict[str, str]:
         """Model ids of widgets, by Python expression."""
@@ -90,7 +104,10 @@ class Page:
 
     def send(self, model: str, data: dict[str, Any]) -> None:
         """Send a comm message, as a click or a slider does."""
-        self.client.shell_channel.send(self.client.session.msg("comm_msg", {"comm_id": model, "data": data}))
+        message = self.client.session.msg("comm_msg", {"comm_id": model, "data": data})
+        if self.shell:
+            message["header"]["subshell_id"] = self.shell
+        self.client.shell_channel.send(message)
 
     def set(self, model: str, **state: Any) -> None:
         """Change traits from the page."""
@@ -129,11 +146,12 @@ def test_run_refines_and_follows_the_page(page: Page) -> None:
     bundle = next(o["data"] for o in page.outputs if "data" in o)
     assert "application/vnd.jupyter.widget-view+json" in bundle
     ids = page.ids(
-        stage="e.run_bar.stage", fso="e.curves.fso", cone="e.cones.cone", handle="e.curves.handle",
-        slider="e.curves.slider", picture="e.sphere.picture.mark", fan="e.fan.legend", chi="e.curves.chi",
+        stage="e.run_bar.stage", cone="e.cones.cone", handle="e.curves.handle", slider="e.curves.slider",
+        picture="e.sphere.panel.raster.mark", fan="e.fan.panel.legend",
     )  # fmt: skip
     page.until(lambda: 'data-status="done"' in page.traits[ids["stage"]]["value"], "the run")
-    assert page.traits[ids["fso"]]["y"]["dtype"] == "float64"
+    fso = page.ids(fso="e.curves.panel.marks['fso']")["fso"]
+    assert page.traits[fso]["y"]["dtype"] == "float64"
 
     # a slider, as the page drags it: newest wins, and the curves follow
     for angle in (18.0, 20.0, 22.0, 25.0):
@@ -161,9 +179,9 @@ def test_stop_error_and_running_the_cell_again(page: Page) -> None:
         "from cryoaniso_nb.widgets.sources import Source\n"
         "part = next(iter(ca.iter_analysis(ca.simulate_half_maps(box=48, seed=1))))\n"
         "ended = threading.Event()\n"
-        "def stream(progress, cancel):\n    yield part\n    cancel.wait(60); ended.set()\n"
+        "def stream(execution):\n    yield part\n    execution.cancel.wait(60); ended.set()\n"
         "s = LiveSession(stream)\n"
-        "e = Explorer(s, Source(settings=dict(cone_half_angle=17.0, threshold=0.143, axes=321)))\ns.start()\ne"
+        "e = Explorer(s, Source(settings=dict(cone_half_angle=17.0, threshold=0.143, n_axes=321)))\ns.start()\ne"
     )
     page.run(slow)
     ids = page.ids(stop="e.run_bar.stop", stage="e.run_bar.stage", headline="e.run_bar.headline")
@@ -185,3 +203,42 @@ def test_stop_error_and_running_the_cell_again(page: Page) -> None:
     page.run("kept = (first, second); other = ca.explore(maps)", cell="three")
     page.run("first = ca.explore(maps)", cell="two")
     assert page.run("print([x.session.closed for x in (*kept, other, first)])") == "[True, True, False, False]"
+
+
+BUSY = {"waits": "time.sleep(0.01)", "computes": "sum(range(1000))"}
+
+
+@pytest.mark.parametrize("work", BUSY.values(), ids=BUSY)
+def test_the_page_is_answered_while_a_cell_runs(page: Page, tmp_path: Path, work: str) -> None:
+    if page.run("import ipykernel; print(ipykernel.__version__)").startswith("6."):
+        pytest.skip("ipykernel 6 has no subshells")
+    page.run(MAKE)
+    ids = page.ids(
+        stage="e.run_bar.stage", cone="e.cones.cone", shell="e.curves.slider", read="e.curves.readout",
+        handle="e.curves.handle", again="e.run_bar.stop", headline="e.run_bar.headline",
+        fso="e.curves.panel.marks['fso']",
+    )  # fmt: skip
+    page.until(lambda: 'data-status="done"' in page.traits[ids["stage"]]["value"], "the run")
+    page.subshell()
+    # the cell ends when this test lets it, or fails
+    cell = page.begin(f"import pathlib, time\nwhile not pathlib.Path('go').exists():\n    {work}")
+    page.until(lambda: page.read() is None, "silence")
+    states: list[str] = []
+
+    def stage() -> str:
+        value = page.traits[ids["stage"]]["value"]
+        states.append("running" if 'data-status="running"' in value else "done")
+        return str(value)
+
+    before = page.traits[ids["fso"]]["y"]
+    page.set(ids["cone"], value=25.0)
+    page.until(lambda: page.traits[ids["fso"]]["y"] is not before, "the curve of other cones", 20)
+    page.set(ids["shell"], value=4)
+    page.until(lambda: "shell 4 " in page.traits[ids["read"]]["value"], "the cursor", 20)
+    page.send(ids["again"], {"method": "custom", "content": {"event": "click"}})
+    page.until(lambda: stage() and "running" in states, "a run", 20)
+    page.until(lambda: 'data-status="done"' in stage(), "its end", 20)
+    assert not [o for o in page.outputs if "evalue" in o]
+    (tmp_path / "go").touch()
+    page.finish(cell)
+    assert page.run("print(e.session.state.error, e.session.state.result.settings.cone_half_angle)") == "25.0"

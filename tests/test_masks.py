@@ -13,8 +13,8 @@ from scipy import ndimage
 
 import cryoaniso_nb as ca
 from cryoaniso_nb.errors import MapError
-from cryoaniso_nb.maps import HalfMaps, open_half_maps
-from cryoaniso_nb.masks import auto_mask, soft_mask, sphere_mask
+from cryoaniso_nb.inputs.half_maps import HalfMaps, open_half_maps
+from cryoaniso_nb.inputs.masks import auto_mask, soft_mask, sphere_mask
 
 
 def blob_pair(
@@ -86,7 +86,7 @@ def test_a_mask_raises_the_fsc_of_a_phantom(rng: np.random.Generator) -> None:
     maps, _ = blob_pair(rng, noise=1.2)
     masked = open_half_maps(maps.half1, maps.half2, mask="auto", voxel_size=2.0)
     assert masked.mask_label == "auto"
-    found = ca.analyze(masked, axes=6).global_fsc
+    found = ca.analyze(masked, n_axes=6).global_fsc
     assert found.fsc[8:16].mean() > found.fsc_unmasked[8:16].mean()
 
 

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cryoaniso_nb.analysis.against_model import analyze_against_model
 from cryoaniso_nb.errors import MapError, ModelError
-from cryoaniso_nb.headline import headline
-from cryoaniso_nb.mapfiles import MapData
-from cryoaniso_nb.maps import HalfMaps, write_map
+from cryoaniso_nb.inputs.half_maps import HalfMaps, write_map
+from cryoaniso_nb.inputs.models import AtomicModel, model_density, read_model
+from cryoaniso_nb.inputs.mrc import MapData
 from cryoaniso_nb.measures.fsc import global_crossing
-from cryoaniso_nb.model_analysis import analyze_against_model
-from cryoaniso_nb.models import AtomicModel, model_density, read_model
+from cryoaniso_nb.summary.verdict import headline
 
 BOX, VOXEL = 48, 2.0
 
@@ -77,11 +77,11 @@ def test_a_cone_missing_in_the_map_is_found(model: AtomicModel) -> None:
 
 
 def test_headline_and_warnings_name_the_threshold_in_use(model: AtomicModel) -> None:
-    result = analyze_against_model(observed(model, 3.0), model, voxel_size=VOXEL, axes=81)
+    result = analyze_against_model(observed(model, 3.0), model, voxel_size=VOXEL, n_axes=81)
     assert result.against_model
     assert result.global_fsc.at_500.resolution > 4.1
     assert f"FSC 0.5 at {result.global_fsc.at_500.resolution:.2f} Å" in repr(result)
-    clear = analyze_against_model(observed(model, 0.3), model, voxel_size=VOXEL, axes=81)
+    clear = analyze_against_model(observed(model, 0.3), model, voxel_size=VOXEL, n_axes=81)
     assert any(warning.startswith("The FSC never falls below 0.5: ") for warning in clear.warnings)
     assert "global FSC 0.5 not crossed" in headline(clear)
     other = clear.with_cones(threshold=0.99)
@@ -93,7 +93,7 @@ def test_headline_and_warnings_name_the_threshold_in_use(model: AtomicModel) -> 
 
 def test_doubt_about_the_fit_stays_with_other_cones(model: AtomicModel) -> None:
     partly = observed(model, 0.0) + np.roll(observed(model, 0.0), 20, axis=2) * 2.2
-    result = analyze_against_model(partly, model, voxel_size=VOXEL, axes=81)
+    result = analyze_against_model(partly, model, voxel_size=VOXEL, n_axes=81)
     assert any("hardly agrees" in warning for warning in result.warnings)
     assert any("hardly agrees" in warning for warning in result.with_cones(20.0).warnings)
 
@@ -105,7 +105,7 @@ def test_map_file_with_origin_is_respected(model: AtomicModel, model_file: Path,
     assert (result.global_fsc.fsc[:12] > 0.95).all()
     assert [(entry.role, entry.name) for entry in result.inputs] == [("map", "map.mrc"), ("model", "chance.pdb")]
     try:
-        wrong = analyze_against_model(path, model, origin=(0.0, 0.0, 0.0), axes=6).global_fsc.fsc[8]
+        wrong = analyze_against_model(path, model, origin=(0.0, 0.0, 0.0), n_axes=6).global_fsc.fsc[8]
     except ModelError:  # says that they don't overlap
         wrong = 0.0
     assert wrong < 0.5
@@ -114,16 +114,16 @@ def test_map_file_with_origin_is_respected(model: AtomicModel, model_file: Path,
 def test_nxstart_counts_where_the_origin_is_zero(model: AtomicModel) -> None:
     volume = model_density(model, (BOX, BOX, BOX), VOXEL, origin=(-8.0, 6.0, 0.0))
     data = MapData(data=volume, voxel_size=VOXEL, start=(-4, 3, 0), name="m.mrc")
-    assert (analyze_against_model(data, model, axes=6).global_fsc.fsc[:12] > 0.95).all()
+    assert (analyze_against_model(data, model, n_axes=6).global_fsc.fsc[:12] > 0.95).all()
 
 
 def test_mean_of_half_maps_and_their_mask_are_used(model: AtomicModel) -> None:
     volume = observed(model, 0.2)
     mask = np.ones_like(volume)
     maps = HalfMaps(half1=volume, half2=volume, voxel_size=VOXEL, mask=mask, mask_label="mask.mrc")
-    result = analyze_against_model(maps, model, axes=6)
+    result = analyze_against_model(maps, model, n_axes=6)
     assert result.settings.mask == "mask.mrc"
-    plain = analyze_against_model(volume, model, voxel_size=VOXEL, axes=6)
+    plain = analyze_against_model(volume, model, voxel_size=VOXEL, n_axes=6)
     np.testing.assert_allclose(result.global_fsc.fsc, plain.global_fsc.fsc, atol=1e-6)
 
 
@@ -155,8 +155,8 @@ def test_apoferritin_24mer_in_a_box(shared_data: Path) -> None:
     whole = read_model(shared_data / "7a4m.cif", assembly=True)
     volume = model_density(whole, (56, 56, 56), 2.5)
     noisy = volume + 0.5 * volume.std() * np.random.default_rng(0).normal(size=volume.shape)
-    result = analyze_against_model(noisy, shared_data / "7a4m.cif", voxel_size=2.5, assembly=True, axes=81)
+    result = analyze_against_model(noisy, shared_data / "7a4m.cif", voxel_size=2.5, assembly=True, n_axes=81)
     assert (result.global_fsc.fsc[:12] > 0.9).all()
-    lone = analyze_against_model(noisy, shared_data / "7a4m.cif", voxel_size=2.5, axes=81)
+    lone = analyze_against_model(noisy, shared_data / "7a4m.cif", voxel_size=2.5, n_axes=81)
     assert lone.global_fsc.fsc[10] < 0.5
     assert any("24 copies" in warning for warning in lone.warnings)

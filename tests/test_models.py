@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from cryoaniso_nb.errors import ModelError, SettingsError
-from cryoaniso_nb.mapfiles import MapData
-from cryoaniso_nb.models import AtomicModel, map_origin, model_density, read_model
+from cryoaniso_nb.inputs.models import AtomicModel, model_density, read_model
+from cryoaniso_nb.inputs.mrc import MapData, map_origin
 
 
 def pdb(rows: list[tuple[str, float, float, float, float]]) -> str:

@@ -30,9 +30,11 @@ def project() -> dict:
 
 @pytest.fixture(scope="module")
 def requirements(project: dict) -> dict[str, Requirement]:
-    """Every dependency of the package and of its extras, but those of lint alone."""
+    """Every dependency of the package and of its extras, but those of docs, lint and release alone."""
     extras = project["optional-dependencies"]
-    lines = project["dependencies"] + [line for name, group in extras.items() if name != "lint" for line in group]
+    lines = project["dependencies"] + [
+        line for name, group in extras.items() if name not in ("docs", "lint", "release") for line in group
+    ]
     found = [Requirement(line) for line in lines]
     return {canonicalize_name(r.name): r for r in found if r.name != "cryoaniso_nb"}
 
@@ -94,9 +96,30 @@ def test_every_dependency_has_a_lower_bound(requirements: dict[str, Requirement]
     assert not [name for name, r in requirements.items() if ">=" not in str(r.specifier)]
 
 
-def test_only_the_session_knows_asyncio() -> None:
+def test_the_conda_recipe_says_what_pyproject_says(project: dict) -> None:
+    """Names that differ on conda-forge are translated here."""
+    yaml = pytest.importorskip("yaml")
+    recipe = yaml.safe_load((ROOT / "recipe" / "recipe.yaml").read_text("utf-8"))
+    renamed = {"matplotlib": "matplotlib-base"}
+    wanted = {
+        f"{renamed.get(needed.name, needed.name)} {needed.specifier}"
+        for needed in map(Requirement, project["dependencies"])
+    }
+    python, *others = recipe["requirements"]["run"]
+    found = {
+        f"{name} {Requirement(f'{name}{bounds}').specifier}" for name, bounds in (text.split(" ") for text in others)
+    }
+    assert found == wanted
+    assert python == "python >=${{ python_min }}"
+    assert project["requires-python"] == f">={recipe['context']['python_min']}"
+    assert recipe["context"]["version"] == importlib.metadata.version("cryoaniso_nb")
+    (command,) = (f"{name} = {target}" for name, target in project["scripts"].items())
+    assert recipe["build"]["python"]["entry_points"] == [command]
+
+
+def test_only_one_file_knows_asyncio() -> None:
     users = {p.relative_to(PACKAGE).as_posix() for p in PACKAGE.rglob("*.py") if "asyncio" in dict(imports(p))}
-    assert users <= {"widgets/_session.py"}
+    assert users <= {"widgets/_loop.py"}
 
 
 def run_python(code: str) -> str:
@@ -145,6 +168,28 @@ def readme_blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE | re.DOTALL)
 
 
+def test_containers_take_the_steps_that_are_tried_without_them() -> None:
+    """Nothing builds images here: `binder/check` runs these lines in an empty environment."""
+    tried = (ROOT / "binder" / "check").read_text(encoding="utf-8")
+    dockerfile = (ROOT / "containers" / "Dockerfile").read_text(encoding="utf-8")
+    apptainer = (ROOT / "containers" / "cryoaniso.def").read_text(encoding="utf-8")
+    steps = [
+        line.removeprefix("RUN ")
+        for line in dockerfile.splitlines()
+        if line.startswith("RUN ") and "useradd" not in line
+    ]
+    assert steps == ["pip install --quiet --requirement binder/requirements.txt", "binder/postBuild"]
+    for step in steps:
+        assert f"\n{step}\n" in tried
+        assert f"\n    {step}\n" in apptainer
+    python = (ROOT / "binder" / "runtime.txt").read_text(encoding="utf-8").strip().replace("-", ":")
+    assert f"FROM {python}-slim" in dockerfile
+    assert f"From: {python}-slim" in apptainer
+    assert 'ENTRYPOINT ["binder/start"]' in dockerfile
+    kernels = (ROOT / "binder" / "environment").read_text(encoding="utf-8").splitlines()[-1]
+    assert kernels in apptainer
+
+
 def test_the_python_in_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import cryoaniso_nb as ca
 
@@ -152,6 +197,7 @@ def test_the_python_in_the_readme_runs(tmp_path: Path, monkeypatch: pytest.Monke
     maps = ca.simulate_half_maps(box=32, voxel_size=2.0, seed=3)
     ca.write_map("half1.mrc", maps.half1, 2.0)
     ca.write_map("half2.mrc", maps.half2, 2.0)
+    ca.write_map("mask.mrc", ca.sphere_mask((32, 32, 32), 12.0), 2.0)
     blocks = readme_blocks("python")
     assert blocks
     for block in blocks:
@@ -164,7 +210,7 @@ def test_the_commands_in_the_readme_exist() -> None:
     used = {
         m for block in readme_blocks("sh") for m in re.findall(r"^(?:make|cryoaniso) [a-z0-9-]+", block, re.MULTILINE)
     }
-    assert {"make demo", "make lab", "cryoaniso analyze"} <= used
+    assert {"make demo", "make test", "make lab", "cryoaniso analyze"} <= used
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
     for program, name in (line.split() for line in sorted(used)):
         if program == "make":

@@ -9,11 +9,11 @@ import pytest
 from matplotlib.figure import Figure
 
 import cryoaniso_nb as ca
-from cryoaniso_nb import plots
-from cryoaniso_nb.directions import axes_for
-from cryoaniso_nb.errors import OutputError, ResultError, SettingsError
-from cryoaniso_nb.fscfiles import ForeignFSC
-from cryoaniso_nb.plot_curves import angstrom_axis, overlay_fsc
+from cryoaniso_nb.errors import OutputError, ResultError
+from cryoaniso_nb.geometry.directions import axes_for
+from cryoaniso_nb.inputs.fsc_curves import ForeignFSC
+from cryoaniso_nb.plots import figures as plots
+from cryoaniso_nb.plots.curves import overlay_fsc
 
 Maker = Callable[..., ca.AnalysisResult]
 
@@ -30,27 +30,22 @@ def line(axes: object, label: str) -> np.ndarray:
 
 def test_curves_hold_the_numbers(small_result: ca.AnalysisResult) -> None:
     made = plots.figure(small_result)
-    left, right, *others = made.axes
+    left, right = made.axes[:2]
     np.testing.assert_array_equal(line(left, "FSO"), small_result.fso.occupancy)
     np.testing.assert_array_equal(line(left, "FSC"), small_result.global_fsc.fsc)
-    (test,) = [ax for ax in others if "Bingham" in ax.get_ylabel()]
-    drawn = line(test, "Bingham test, as published")
-    np.testing.assert_array_equal(drawn, small_result.bingham.published[: drawn.size])
-    assert right.images[0].get_array().shape == (240, 240)
+    drawn = line(left, "Bingham p, textbook")
+    known = np.isfinite(drawn)
+    np.testing.assert_array_equal(drawn[known], small_result.bingham.p_textbook[known])
+    assert right.images[0].get_array().shape == (240, 240, 4)
 
 
 def test_bingham_curve_is_chosen_by_name(small_result: ca.AnalysisResult) -> None:
-    calibrated = small_result.with_calibration(n=39)
-    for name, label in (
-        ("p_value", "Bingham p, textbook\n(small: anisotropic)"),
-        ("published", "Bingham test, as published\n(grows with anisotropy)"),
-        ("calibrated", "Bingham p, calibrated\n(small: anisotropic)"),
-    ):
-        ax = Figure().add_subplot()
-        plots.fso_plot(calibrated, ax, bingham=name)
-        assert ax.figure.axes[1].get_ylabel() == label
+    ax = Figure().add_subplot()
+    plots.fso_plot(small_result, ax, bingham="p_published")
+    (right,) = ax.child_axes
+    assert right.get_ylabel() == "Bingham test, as published (grows with anisotropy)"
     with pytest.raises(ResultError, match="calibrate it first"):
-        plots.fso_plot(small_result, Figure().add_subplot(), bingham="calibrated")
+        plots.fso_plot(small_result, Figure().add_subplot(), bingham="p_calibrated")
 
 
 def test_masked_maps_show_both_fsc(made_result: Maker) -> None:
@@ -58,19 +53,6 @@ def test_masked_maps_show_both_fsc(made_result: Maker) -> None:
     result = made_result(edge(16.0), mask="m.mrc")
     plots.fso_plot(result, ax)
     np.testing.assert_array_equal(line(ax, "FSC, unmasked"), result.global_fsc.fsc_unmasked)
-
-
-def test_a_band_is_drawn_when_there_is_one(small_result: ca.AnalysisResult) -> None:
-    class Banded:
-        band = type("B", (), {"low": np.zeros(24), "high": np.ones(24), "floor": np.full(24, 0.1), "level": 0.9})()
-
-        def __getattr__(self, name: str) -> object:
-            return getattr(small_result, name)
-
-    ax = Figure().add_subplot()
-    plots.fso_plot(Banded(), ax)  # type: ignore[arg-type]
-    assert "FSO, 90 % band" in [c.get_label() for c in ax.collections]
-    assert line(ax, "FSO, noise alone")[0] == 0.1
 
 
 @pytest.mark.parametrize(
@@ -91,47 +73,13 @@ def test_odd_results_are_drawn(made_result: Maker, values: np.ndarray, tmp_path:
     assert (tmp_path / "b.png").stat().st_size > 10_000
 
 
-def test_sphere_shows_dark_directions_as_nothing(made_result: Maker) -> None:
-    z = axes_for(321)[:, 2]
-    result = made_result(edge(np.where(z > 0.8, -20.0, 16.0), 321))
-    ax = Figure().add_subplot()
-    plots.sphere_plot(result, ax, pixels=41)
-    picture = np.ma.filled(ax.images[0].get_array(), np.nan)
-    assert np.isnan(picture[20, 20])
-    assert np.isfinite(picture[20, 38])
-    assert any("no signal" in text.get_text() for text in ax.texts)
-
-
-def test_the_worst_is_marked_where_it_is(made_result: Maker) -> None:
-    result = made_result(edge(10 + 8 * (1 - axes_for(321)[:, 2] ** 2), 321))
-    for projection in ("polar", "equal-area"):
-        ax = Figure().add_subplot()
-        plots.sphere_plot(result, ax, projection=projection)
-        (worst,) = [m for m in ax.lines if m.get_label() == "worst"]
-        np.testing.assert_allclose(worst.get_xydata(), [[0, 0]], atol=1e-9)
-    with pytest.raises(SettingsError, match="'mercator'"):
-        plots.sphere_plot(result, Figure().add_subplot(), projection="mercator")
-
-
 def test_compared_spheres_share_a_colour_scale(made_result: Maker) -> None:
     good, bad = made_result(edge(20.0)), made_result(edge(10 + 8 * axes_for(81)[:, 0] ** 2))
     made = plots.comparison([good, bad], ["good", "bad"])
-    scales = {ax.images[0].get_clim() for ax in made.axes if ax.images}
-    assert len(scales) == 1
-    assert next(iter(scales)) == plots.resolution_limits(good, bad)
+    low, high = made.axes[-1].get_ylim()  # of the one colour bar, in 1/Å
+    assert (1 / high, 1 / low) == pytest.approx(plots.resolution_limits(good, bad))
     with pytest.raises(ResultError, match="2 results and 1 labels"):
         plots.comparison([good, bad], ["good"])
-
-
-@pytest.mark.parametrize("voxel_size", [0.3, 1.0, 3.7, 12.0])
-def test_resolution_ticks_say_what_they_are_and_keep_apart(voxel_size: float) -> None:
-    frequency = np.arange(1, 65) / (128 * voxel_size)
-    ax = Figure().add_subplot()
-    angstrom_axis(ax, frequency)
-    places, labels = ax.get_xticks(), [float(t.get_text()) for t in ax.get_xticklabels()]
-    np.testing.assert_allclose(1 / np.asarray(places), labels, rtol=0.01)
-    assert np.diff(places).min() > 0.08 * frequency[-1]
-    assert len(places) >= 4
 
 
 def test_distribution_is_weighted_by_area(made_result: Maker) -> None:
@@ -152,14 +100,32 @@ def test_foreign_curves_are_overlaid(small_result: ca.AnalysisResult) -> None:
     assert any("Bingham" in name for name in names)
 
 
+def test_local_curves_are_drawn_alike_under_one_name() -> None:
+    x, y = np.array([0.1, 0.2]), np.array([1.0, 0.2])
+    curves = [
+        ForeignFSC(program="RELION", label=label, frequency=x, fsc=y, place=(0, 0, number))
+        for number in range(5)
+        for label in ("masked", "unmasked")
+    ]
+    ax = Figure().add_subplot()
+    overlay_fsc(ax, [*curves, ForeignFSC(program="RELION", label="masked", frequency=x, fsc=y)])
+    names = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert names == ["RELION, masked, 5 places", "RELION, unmasked, 5 places", "RELION, masked"]
+    masked, unmasked, whole = ({(line.get_color(), line.get_linewidth()) for line in lines}
+                               for lines in (ax.lines[:10:2], ax.lines[1:10:2], ax.lines[10:]))  # fmt: skip
+    assert len(masked) == len(unmasked) == 1
+    assert len(masked | unmasked | whole) == 3
+
+
 def test_slices_are_drawn_with_a_contour() -> None:
     volume = np.zeros((12, 10, 8))
     volume[4:8, 3:7, 2:6] = 1
     made = plots.slices_plot({"map": volume, "other": volume}, voxel_size=2.0, contour=0.5)
-    assert len(made.axes) == 6
-    assert made.axes[0].images[0].get_array().shape == (10, 8)
-    assert made.axes[0].images[0].get_extent() == [-8.0, 8.0, -10.0, 10.0]
-    assert made.axes[0].collections
+    assert len(made.axes) == 6 + 2, "three cuts and a grey scale each"
+    assert made.axes[0].images[0].get_array().shape == (10, 8, 4)
+    assert made.axes[0].images[0].get_extent() == [-9.0, 7.0, -11.0, 9.0], "Å from the centre, voxel n // 2"
+    (contour,) = [drawn for drawn in made.axes[0].lines if drawn.get_gid() == "contour"]
+    assert np.nanmax(contour.get_xdata()) > np.nanmin(contour.get_xdata())
     with pytest.raises(ResultError):
         plots.slices_plot({})
 
@@ -185,7 +151,9 @@ def test_text_does_not_overlap(small_pair: ca.HalfMaps, small_result: ca.Analysi
         mask = np.ones(small_pair.box, dtype=np.float32)
         mask[:, :6] = 0
         masked = ca.open_half_maps(small_pair.half1, small_pair.half2, mask=mask, voxel_size=2.0)
-        result = ca.analyze(masked).with_calibration(n=39).with_band(n=39).with_mask_correction(masked)
+        result = (
+            ca.analyze(masked).with_calibration(n_replicates=39).with_band(n_replicates=39).with_mask_correction(masked)
+        )
     made = plots.figure(result)
     made.canvas.draw()
     renderer = made.canvas.get_renderer()  # type: ignore[attr-defined]
@@ -207,5 +175,5 @@ def test_text_does_not_overlap(small_pair: ca.HalfMaps, small_result: ca.Analysi
 def test_pyplot_is_not_loaded() -> None:
     import subprocess
 
-    code = "import sys, cryoaniso_nb.plots; sys.exit('matplotlib.pyplot' in sys.modules)"
+    code = "import sys, cryoaniso_nb.plots.figures; sys.exit('matplotlib.pyplot' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[1], timeout=60).returncode == 0

@@ -11,14 +11,15 @@ import mrcfile
 import numpy as np
 import pytest
 
-from cryoaniso_nb.analysis import AnalysisResult, analyze, load_result
+from cryoaniso_nb.analysis.run import AnalysisResult, analyze, load_result
 from cryoaniso_nb.cli import main
-from cryoaniso_nb.measures.scf import scf
+from cryoaniso_nb.figures.sphere import views_picture
+from cryoaniso_nb.inputs.poses import read_poses, view_density
+from cryoaniso_nb.measures.sampling_compensation import scf
 from cryoaniso_nb.measures.tilt import tilt_advice
-from cryoaniso_nb.plot_poses import tilt_figure, views_figure
-from cryoaniso_nb.poses import read_poses, view_density
-from cryoaniso_nb.results import Result
-from cryoaniso_nb.simulate_model import random_views, simulate_from_model
+from cryoaniso_nb.plots.poses import tilt_figure, views_figure
+from cryoaniso_nb.results.types import Result
+from cryoaniso_nb.simulate.particles import random_views, simulate_from_model
 
 
 @pytest.fixture(scope="module")
@@ -117,11 +118,14 @@ def test_simulate_then_compare_with_the_model(pdb: str, tmp_path: Path, capsys: 
         assert mrc.data.shape == (48, 48, 48)
         assert float(mrc.voxel_size.x) == pytest.approx(2.0)
     assert json.loads((out / "summary.json").read_text())["snr"] == 5
+    poses = read_poses(out / "poses.star")
+    assert (len(poses), poses.image_size, poses.pixel_size) == (60, 48, 2.0)
+    assert [(poses.half_set == half).sum() for half in (1, 2)] == [30, 30]
 
 
 def test_map_against_model(pdb: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from cryoaniso_nb.maps import write_map
-    from cryoaniso_nb.models import model_density, read_model
+    from cryoaniso_nb.inputs.half_maps import write_map
+    from cryoaniso_nb.inputs.models import model_density, read_model
 
     density = model_density(read_model(pdb), (48, 48, 48), 2.0)
     noisy = density + 0.1 * density.std() * np.random.default_rng(0).normal(size=density.shape)
@@ -159,17 +163,21 @@ def test_missing_files_are_one_line_and_exit_2(
 def test_figure_of_views(top_views: np.ndarray, projection: str) -> None:
     poses = read_poses(top_views)
     drawn = views_figure(view_density(poses), scf(poses), projection=projection)
+    values = views_picture(view_density(poses), projection=projection).values
+    side = values.shape[0]
+    assert values[side // 2, side // 2] > 3  # top views: dense in the centre
+    assert values[side // 2, 5] < 0.5
     image = drawn.axes[0].images[0].get_array()
     assert image is not None
-    side = image.shape[0]
-    assert image[side // 2, side // 2] > 3  # top views: dense in the centre
-    assert image[side // 2, 5] < 0.5
+    light = np.asarray(image)[..., :3].sum(axis=2)
+    assert light[side // 2, side // 2] > light[side // 2, 5] + 200, "bright is densely seen"
     assert "800 views" in drawn.axes[0].get_title()
 
 
 def test_figure_of_tilts(top_views: np.ndarray, analysis: AnalysisResult) -> None:
     advice = tilt_advice(top_views, analysis.dfsc, tilts=(0, 20, 40))
     with_maps = tilt_figure(advice)
-    np.testing.assert_array_equal(with_maps.axes[0].lines[0].get_ydata(), advice.occupancy[0])
-    np.testing.assert_array_equal(with_maps.axes[1].lines[0].get_ydata(), advice.worst_sampling)
+    drawn = [{line.get_gid(): line.get_ydata() for line in axes.lines} for axes in with_maps.axes]
+    np.testing.assert_array_equal(drawn[0]["untilted"], advice.occupancy[0])
+    np.testing.assert_array_equal(drawn[1]["worst"], advice.worst_sampling)
     assert len(tilt_figure(tilt_advice(top_views, tilts=(0, 20))).axes) == 1

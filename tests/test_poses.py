@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import json
 import struct
 from collections.abc import Sequence
@@ -13,13 +12,11 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from cryoaniso_nb.directions import areas, axes_for
-from cryoaniso_nb.errors import PosesError, SettingsError
-from cryoaniso_nb.poses import Poses, poses_from_angles, read_poses, view_density
-from cryoaniso_nb.results import Result
-
-DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
-needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="no folder shared/data beside the repository")
+from cryoaniso_nb.errors import OutputError, PosesError, SettingsError
+from cryoaniso_nb.geometry.directions import areas, axes_for
+from cryoaniso_nb.inputs.poses import Poses, poses_from_angles, read_poses, view_density
+from cryoaniso_nb.inputs.relion import write_poses
+from cryoaniso_nb.results.types import Result
 
 ANGLES = np.array([[10.0, 70.0, 5.0], [-120.0, 30.0, 90.0], [45.0, 110.0, -60.0]])
 
@@ -173,10 +170,34 @@ def test_particles_without_angles_are_left_out_and_counted() -> None:
     assert "1 of 3" in poses.warnings[0]
 
 
+def test_written_poses_are_read_again(tmp_path: Path) -> None:
+    rotations = np.concatenate([Rotation.random(50, rng=np.random.default_rng(2)).as_matrix(), [np.eye(3)]])
+    poses = read_poses(rotations).replace(half_set=np.array([1, 2, 0] * 17, dtype=np.int8))
+    again = read_poses(write_poses(tmp_path / "a.star", poses.replace(image_size=64, pixel_size=1.25)))
+    np.testing.assert_allclose(again.rotations, rotations, atol=1e-7)
+    np.testing.assert_array_equal(again.half_set, poses.half_set)
+    assert (again.image_size, again.pixel_size) == (64, 1.25)
+    views = read_poses(write_poses(tmp_path / "b.star", read_poses(rotations[:, 2])))
+    np.testing.assert_allclose(views.views, rotations[:, 2], atol=1e-7)
+    assert views.rotations is None
+    assert not views.half_set.any()
+
+
+def test_poses_are_not_written_over_or_as_something_else(tmp_path: Path) -> None:
+    poses = read_poses(np.eye(3))
+    write_poses(tmp_path / "a.star", poses)
+    with pytest.raises(OutputError, match="exists already"):
+        write_poses(tmp_path / "a.star", poses)
+    write_poses(tmp_path / "a.star", poses, overwrite=True)
+    with pytest.raises(OutputError, match="doesn't end with"):
+        write_poses(tmp_path / "a.cs", poses)
+    with pytest.raises(PosesError, match="subtomograms"):
+        write_poses(tmp_path / "b.star", poses.replace(kind="subtomogram"))
+
+
 # --- real files ------------------------------------------------------------------------------
 
 
-@needs_data
 @pytest.mark.parametrize(
     ("name", "number", "moment", "tolerance"),
     [
@@ -186,20 +207,28 @@ def test_particles_without_angles_are_left_out_and_counted() -> None:
     ],
 )
 def test_real_files_have_their_known_second_moments(
-    name: str, number: int, moment: tuple[float, ...], tolerance: float
+    name: str, number: int, moment: tuple[float, ...], tolerance: float, shared_data: Path
 ) -> None:
-    poses = read_poses(DATA / name)
+    poses = read_poses(shared_data / name)
     assert len(poses) == number
     np.testing.assert_allclose(poses.second_moment, moment, atol=tolerance)
 
 
-@needs_data
-def test_real_half_sets_and_kinds() -> None:
-    hiv = read_poses(DATA / "hiv_capsid_relion5_tutorial_run_data.star")
+def test_a_quoted_value_and_a_missing_one_are_read(star) -> None:  # type: ignore[no-untyped-def]
+    rows = [["'10.0'", 70.0, 5.0, 1], ["?", 30.0, 90.0, 2], [45.0, 110.0, -60.0, "."]]
+    poses = read_poses(star(star_block("particles", [*NAMES, "rlnRandomSubset"], rows)))
+    assert poses.rotations is not None
+    np.testing.assert_allclose(poses.rotations[0], relion_matrix(10, 70, 5), atol=1e-12)
+    assert poses.half_set.tolist() == [1, 0]
+    assert "1 of 3" in poses.warnings[0]
+
+
+def test_real_half_sets_and_kinds(shared_data: Path) -> None:
+    hiv = read_poses(shared_data / "hiv_capsid_relion5_tutorial_run_data.star")
     assert hiv.kind == "subtomogram"
     assert set(hiv.half_set.tolist()) == {1, 2}
-    assert not read_poses(DATA / "betagal_relion_tutorial_particles.star").half_set.any()
-    assert set(read_poses(DATA / "t20s_EMPIAR10025_J209_it000_particles.cs").half_set.tolist()) == {1, 2}
+    assert not read_poses(shared_data / "betagal_relion_tutorial_particles.star").half_set.any()
+    assert set(read_poses(shared_data / "t20s_EMPIAR10025_J209_it000_particles.cs").half_set.tolist()) == {1, 2}
 
 
 # --- bad input -------------------------------------------------------------------------------
@@ -240,31 +269,19 @@ def test_unknown_ending(star) -> None:  # type: ignore[no-untyped-def]
             OPTICS + star_block("particles", ["rlnCoordinateX", "rlnCoordinateY"], [[1.0, 2.0], [3.0, 4.0]]),
             "no columns rlnAngleRot",
         ),
-        ("just some text\nand more\n", "no table of particles"),
+        ("just some text\nand more\n", "can't be read as a STAR file"),
+        ("data_\n\n_rlnVoltage 300\n", "no table of particles"),
+        (star_block("particles", NAMES, [[1.0, 2.0]]), "Wrong number of values"),
+        (star_block("particles", NAMES, []), "holds no particles"),
         (star_block("particles", NAMES, [["a", "b", "c"], ["d", "e", "f"]]), "something else than numbers"),
         (star_block("particles", NAMES, [[0.0, 0.0, 0.0]] * 4), "same view"),
     ],
-    ids=["only optics", "no angles", "no star file", "text", "all zero"],
+    ids=["only optics", "no angles", "no star file", "no table", "cut row", "no rows", "text", "all zero"],
 )
 def test_star_files_without_poses(star, text: str, words: str) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(PosesError) as error:
         read_poses(star(text))
     assert words in sentence(error)
-
-
-def test_star_reader_that_is_not_installed_is_named(star, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
-    path = star(star_block("particles", NAMES, ANGLES.tolist()))
-    real = builtins.__import__
-
-    def without(name: str, *args: Any, **kwargs: Any) -> Any:
-        if name == "starfile":
-            raise ImportError(name)
-        return real(name, *args, **kwargs)
-
-    monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(PosesError) as error:
-        read_poses(path)
-    assert "cryoaniso_nb[poses]" in sentence(error)
 
 
 def test_cs_file_without_poses_names_what_it_has(tmp_path: Path) -> None:
@@ -336,10 +353,10 @@ def test_even_views_have_density_one() -> None:
 
 def test_one_view_lies_at_its_axis_and_its_copies() -> None:
     axes = axes_for(81)
-    density = view_density(read_poses(np.array([axes[40], -axes[40]])), axes=81)
+    density = view_density(read_poses(np.array([axes[40], -axes[40]])), n_axes=81)
     assert density.density.argmax() == 40
     assert (density.density > 0).sum() == 1
-    symmetric = view_density(read_poses(np.array([axes[40], -axes[40]])), axes=81, symmetry="c2")
+    symmetric = view_density(read_poses(np.array([axes[40], -axes[40]])), n_axes=81, symmetry="c2")
     turned = axes[40] * [-1, -1, 1]
     assert symmetric.density[np.abs(axes @ turned).argmax()] > 0
     assert symmetric.symmetry == "C2"

@@ -9,9 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from cryoaniso_nb.directions import axes_for
-from cryoaniso_nb.engine import accumulate, cone_sums
+from cryoaniso_nb.engine.execution import Execution
+from cryoaniso_nb.engine.tasks import accumulate, cone_sums
+from cryoaniso_nb.geometry.directions import axes_for
 from cryoaniso_nb.measures.fsc import correlation
+
+ALONE = Execution("synchronous")
 
 SEEDS = st.integers(0, 2**31)
 SIDES = st.integers(16, 30)
@@ -25,7 +28,7 @@ def halves(seed, box):
 
 def cones(first, second, axes, cone=17.0):
     maps = SimpleNamespace(half1=first, half2=second, mask=None, voxel_size=1.0)
-    return cone_sums(accumulate(maps, scheduler="synchronous"), axes, cone, scheduler="synchronous")
+    return cone_sums(accumulate(maps, execution=ALONE), axes, cone, execution=ALONE)
 
 
 def dfsc(first, second, axes):

@@ -14,8 +14,8 @@ import pytest
 import cryoaniso_nb as ca
 from cryoaniso_nb.cli import main
 from cryoaniso_nb.errors import OutputError, ResultError
-from cryoaniso_nb.report import report_html, write_report
-from cryoaniso_nb.results import InputFile
+from cryoaniso_nb.outputs.report import report_html, write_report
+from cryoaniso_nb.results.types import InputFile
 
 Maker = Callable[..., ca.AnalysisResult]
 
@@ -139,13 +139,25 @@ def test_comparison_stands_side_by_side(made_result: Maker) -> None:
 
 def test_maps_add_slices(small_pair: ca.HalfMaps, small_result: ca.AnalysisResult) -> None:
     text = report_html(small_result, maps=small_pair)
-    assert len(Page(text).images) == 5
-    assert "low-pass at FSO = 0.9" in text
+    assert len(Page(text).images) == 4
+    assert "where FSO = 0.9" in text
+    drawn = base64.b64decode(Page(text).images[3].split(",")[1]).decode()
+    for words in ("Mean map", "Low-pass", "Difference", "along"):
+        assert words in drawn, words
+
+
+def test_the_test_drawn_is_said(small_result: ca.AnalysisResult) -> None:
+    falling, rising = report_html(small_result), report_html(small_result, bingham="p_published")
+    assert "Bingham p, textbook: Chance of so large" in falling
+    assert "Bingham test, as published: The curve of the 2023 paper" in rising
+    drawn = [base64.b64decode(Page(page).images[0].split(",")[1]).decode() for page in (falling, rising)]
+    assert "small: anisotropic" in drawn[0]
+    assert "grows with anisotropy" in drawn[1]
 
 
 def test_another_measure_is_shown(made_result: Maker) -> None:
-    from cryoaniso_nb.measures.cfar import dfsc_spread
-    from cryoaniso_nb.results import Crossing, ResolutionFlag
+    from cryoaniso_nb.measures.dfsc_spread import dfsc_spread
+    from cryoaniso_nb.results.types import Crossing, ResolutionFlag
 
     small_result = made_result(np.full((21, 32), 0.9))
     crossing = Crossing(level=0.5, frequency=float("nan"), flag=ResolutionFlag.NOT_CROSSED)
@@ -157,7 +169,7 @@ def test_another_measure_is_shown(made_result: Maker) -> None:
 def test_curves_and_figures_are_added(made_result: Maker, tmp_path: Path) -> None:
     from matplotlib.figure import Figure
 
-    from cryoaniso_nb.fscfiles import read_fsc
+    from cryoaniso_nb.inputs.fsc_curves import read_fsc
 
     (tmp_path / "fsc.txt").write_text("wave_number fsc_nomask\n1 0.9\n2 0.5\n")
     curves = read_fsc(tmp_path / "fsc.txt", box_length=64.0)

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cryoaniso_nb.directions import areas, axes_for
 from cryoaniso_nb.errors import PosesError, SettingsError
+from cryoaniso_nb.geometry.directions import areas, axes_for, fibonacci_axes
+from cryoaniso_nb.geometry.symmetry import orbit
+from cryoaniso_nb.inputs.poses import SUBTOMOGRAM_WARNING, read_poses
 from cryoaniso_nb.measures.sampling import cone_sampling, plane_kernel, tilted_views, view_array, view_histogram
-from cryoaniso_nb.measures.scf import SCF, half_fibonacci, scf
-from cryoaniso_nb.poses import SUBTOMOGRAM_WARNING, read_poses
-from cryoaniso_nb.results import Result
-from cryoaniso_nb.symmetry import orbit
+from cryoaniso_nb.measures.sampling_compensation import SCF, _even_by_chance, scf
+from cryoaniso_nb.results.types import Result
 
 N = 10_000
 
@@ -112,6 +112,35 @@ def test_subtomogram_poses_carry_their_warning() -> None:
     assert SUBTOMOGRAM_WARNING in scf(poses).warnings
 
 
+@pytest.mark.parametrize(
+    ("views", "words"),
+    [
+        (uniform(5), "leave 95 % of Fourier space unsampled"),  # SCF* 1.9
+        (uniform(100), "leave 36 % of Fourier space unsampled"),  # SCF* 0.94
+        (uniform(300), "by chance alone"),
+        (uniform(5000), "sampling is even enough"),
+        (cone(20, 300), "sampling is uneven"),
+        (cone(20, 5000), "sampling is uneven"),
+    ],
+)
+def test_no_verdict_where_so_few_views_cannot_tell(views: np.ndarray, words: str) -> None:
+    result = scf(views)
+    assert words in result.verdict
+    assert ("no verdict" in result.verdict) == bool(result.doubt) == (not words.startswith("sampling"))
+
+
+def test_chance_is_what_evenly_spread_views_give() -> None:
+    for number in (100, 300, 1000, 3000):
+        result = scf(uniform(number))
+        assert _even_by_chance(result.mean_samples) == pytest.approx(result.scf_star, abs=0.02)
+
+
+def test_subtomograms_get_no_verdict_and_are_told_what_to_do() -> None:
+    verdict = scf(read_poses(uniform(2000)).replace(kind="subtomogram")).verdict
+    assert "no verdict, since each pose is a whole tilt series" in verdict
+    assert "half maps" in verdict
+
+
 def test_few_views_are_warned_about() -> None:
     assert any("chance" in note for note in scf(uniform(100)).warnings)
 
@@ -170,7 +199,7 @@ def test_mean_sampling_over_the_sphere_is_one(tilt: float) -> None:
 
 
 def test_even_views_sample_evenly_at_any_tilt() -> None:
-    histogram = view_histogram(half_fibonacci(20_000), axes_for(81))
+    histogram = view_histogram(fibonacci_axes(20_000), axes_for(81))
     for tilt in (0.0, 40.0):
         np.testing.assert_allclose(cone_sampling(histogram, 17, tilt), 1, atol=0.02)
 
@@ -197,5 +226,8 @@ def test_angles_out_of_range(cone_angle: float, tilt: float) -> None:
 def test_views_on_the_grid_of_a_search_are_doubted() -> None:
     views = uniform(2000)
     on_grid = views[np.random.default_rng(3).integers(0, 500, 2000)]
-    assert any("grid of a coarse angular search" in text for text in scf(on_grid).warnings)
-    assert not any("grid" in text for text in scf(views).warnings)
+    result = scf(on_grid)
+    assert result.n_distinct == len(np.unique(on_grid, axis=0))
+    assert "no verdict, since only 4" in result.verdict
+    assert "grid of a coarse angular search" in result.verdict
+    assert "grid" not in scf(views).verdict

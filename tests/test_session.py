@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from cryoaniso_nb.engine.execution import Execution
 from cryoaniso_nb.errors import Cancelled, MapError, ResultError
 from cryoaniso_nb.widgets import LiveSession
 
@@ -47,7 +48,7 @@ async def until(condition: Callable[[], bool]) -> None:
 def test_results_are_published_in_order_and_the_last_is_always_drawn() -> None:
     async def body() -> None:
         seen = []
-        session = LiveSession(lambda progress, cancel: iter([Fake(i) for i in range(50)]))
+        session = LiveSession(lambda execution: iter([Fake(i) for i in range(50)]))
         session.state.observe(lambda change: seen.append(change["new"].name), names="result")
         session.start()
         await until(lambda: session.state.status == "done")
@@ -63,7 +64,7 @@ def test_at_most_five_redraws_a_second() -> None:
     async def body() -> None:
         loop, times, go = asyncio.get_running_loop(), [], threading.Event()
 
-        def stream(progress: Any, cancel: threading.Event) -> Iterator[Fake]:
+        def stream(execution: Execution) -> Iterator[Fake]:
             number = 0
             while not go.wait(0.01):
                 yield Fake(number)
@@ -84,13 +85,13 @@ def test_at_most_five_redraws_a_second() -> None:
 def test_traits_change_on_the_loop_of_the_session_alone() -> None:
     async def body() -> None:
         main, threads = threading.get_ident(), set()
-        session = LiveSession(lambda progress, cancel: iter([progress("reading", 1, 2), Fake(1)][1:]))
+        session = LiveSession(lambda execution: iter([execution.tell("reading", 1, 2), Fake(1)][1:]))
         session.state.observe(lambda change: threads.add(threading.get_ident()))
         session.start()
         await until(lambda: session.state.status == "done")
-        callback = threading.Thread(target=lambda: (session.select(shell=7), session.recut(axes=81)))
+        callback = threading.Thread(target=lambda: (session.select(shell=7), session.recut(n_axes=81)))
         callback.start()
-        await until(lambda: session.state.shell == 7 and session.state.result.name == {"axes": 81})
+        await until(lambda: session.state.shell == 7 and session.state.result.name == {"n_axes": 81})
         callback.join()
         assert threads == {main}
         session.close()
@@ -102,7 +103,7 @@ def test_stop_is_heard_within_half_a_second_and_keeps_the_partial_result() -> No
     async def body() -> None:
         stuck, release = threading.Event(), threading.Event()
 
-        def stream(progress: Any, cancel: threading.Event) -> Iterator[Fake]:
+        def stream(execution: Execution) -> Iterator[Fake]:
             yield Fake("coarse", partial=True)
             stuck.set()
             release.wait(20)  # a stage that doesn't look at cancel
@@ -128,8 +129,8 @@ def test_stop_is_heard_within_half_a_second_and_keeps_the_partial_result() -> No
 
 def test_stopped_before_the_first_result_says_so() -> None:
     async def body() -> None:
-        def stream(progress: Any, cancel: threading.Event) -> Iterator[Fake]:
-            cancel.wait(20)
+        def stream(execution: Execution) -> Iterator[Fake]:
+            execution.cancel.wait(20)
             raise Cancelled("The run was stopped.")
             yield
 
@@ -154,7 +155,7 @@ def test_stopped_before_the_first_result_says_so() -> None:
 )
 def test_an_error_shows_as_a_sentence_and_result_raises_it(error: Exception, words: str) -> None:
     async def body() -> None:
-        def stream(progress: Any, cancel: threading.Event) -> Iterator[Fake]:
+        def stream(execution: Execution) -> Iterator[Fake]:
             raise error
             yield
 
@@ -204,7 +205,7 @@ def test_only_the_newest_job_of_a_key_arrives() -> None:
 
 def test_a_broken_observer_shows_in_the_error_panel() -> None:
     async def body() -> None:
-        session = LiveSession(lambda progress, cancel: iter([Fake(1)]))
+        session = LiveSession(lambda execution: iter([Fake(1)]))
         session.state.observe(lambda change: 1 / 0, names="result")
         session.start()
         await until(lambda: "division" in session.state.error)
@@ -217,10 +218,10 @@ def test_closing_stops_the_run_and_lets_go_of_the_result() -> None:
     async def body() -> None:
         heard, started = threading.Event(), threading.Event()
 
-        def stream(progress: Any, cancel: threading.Event) -> Iterator[Fake]:
+        def stream(execution: Execution) -> Iterator[Fake]:
             yield Fake(1)
             started.set()
-            if cancel.wait(20):
+            if execution.cancel.wait(20):
                 heard.set()
 
         session = LiveSession(stream)
@@ -241,13 +242,13 @@ def test_a_second_start_replaces_the_first_run() -> None:
     async def body() -> None:
         release = threading.Event()
 
-        def slow(progress: Any, cancel: threading.Event) -> Iterator[Fake]:
+        def slow(execution: Execution) -> Iterator[Fake]:
             release.wait(20)
             yield Fake("slow")
 
         session = LiveSession(slow)
         session.start()
-        session.start(lambda progress, cancel: iter([Fake("quick")]))
+        session.start(lambda execution: iter([Fake("quick")]))
         await until(lambda: session.state.status == "done")
         release.set()
         assert session.result(10).name == "quick"
@@ -257,12 +258,12 @@ def test_a_second_start_replaces_the_first_run() -> None:
 
 
 def test_without_a_loop_everything_happens_at_once() -> None:
-    session = LiveSession(lambda progress, cancel: iter([Fake(1, partial=True), Fake(2)]))
+    session = LiveSession(lambda execution: iter([Fake(1, partial=True), Fake(2)]))
     session.start()
     assert session.state.status == "done"
     assert session.state.result.name == session.result().name == 2
-    session.recut(axes=6)
-    assert session.state.result.name == {"axes": 6}
+    session.recut(n_axes=6)
+    assert session.state.result.name == {"n_axes": 6}
     session.close()
 
 
@@ -278,10 +279,10 @@ def test_an_extension_can_be_stopped_and_leaves_the_result() -> None:
     async def body() -> None:
         session, begun, heard = LiveSession(result=Fake("plain")), threading.Event(), threading.Event()
 
-        def slow(result: Any, progress: Any, cancel: threading.Event) -> Any:
+        def slow(result: Any, execution: Execution) -> Any:
             begun.set()
-            progress("replicates", 1, 9)
-            assert cancel.wait(20)
+            execution.tell("replicates", 1, 9)
+            assert execution.cancel.wait(20)
             heard.set()
             raise Cancelled("stopped")
 
@@ -291,7 +292,7 @@ def test_an_extension_can_be_stopped_and_leaves_the_result() -> None:
         session.stop()
         await until(lambda: heard.is_set() and session.state.status == "stopped")
         assert session.result(5).name == "plain"
-        session.extend(lambda result, progress, cancel: Fake(result.name + " and more"))
+        session.extend(lambda result, execution: Fake(result.name + " and more"))
         await until(lambda: session.state.status == "done")
         assert session.state.result.name == session.result(5).name == "plain and more"
         session.close()
@@ -303,7 +304,7 @@ def test_an_extension_that_fails_is_told_and_loses_nothing() -> None:
     async def body() -> None:
         session = LiveSession(result=Fake("plain"))
 
-        def wrong(result: Any, progress: Any, cancel: threading.Event) -> Any:
+        def wrong(result: Any, execution: Execution) -> Any:
             raise MapError("The mask is gone.")
 
         session.extend(wrong)
@@ -320,9 +321,9 @@ def test_other_cones_end_an_extension() -> None:
     async def body() -> None:
         session, begun = LiveSession(result=Fake("plain")), threading.Event()
 
-        def slow(result: Any, progress: Any, cancel: threading.Event) -> Any:
+        def slow(result: Any, execution: Execution) -> Any:
             begun.set()
-            assert cancel.wait(20)
+            assert execution.cancel.wait(20)
             return Fake("of the old cones")
 
         session.extend(slow)
@@ -331,6 +332,28 @@ def test_other_cones_end_an_extension() -> None:
         await until(lambda: session.state.result.name == {"cone_half_angle": 25.0})
         await until(lambda: session.state.status != "running")
         assert session.latest.name == {"cone_half_angle": 25.0}
+        session.close()
+
+    in_loop(body)
+
+
+def test_cones_wished_for_in_one_run_are_not_cut_in_the_next() -> None:
+    async def body() -> None:
+        release = threading.Event()
+
+        def slow(execution: Execution) -> Iterator[Fake]:
+            release.wait(20)
+            yield Fake("slow")
+
+        session = LiveSession(slow)
+        session.start()
+        session.recut(cone_half_angle=30.0)
+        await asyncio.sleep(0.01)
+        session.start(lambda execution: iter([Fake("quick")]))
+        await until(lambda: session.state.status == "done")
+        release.set()
+        await asyncio.sleep(0.05)
+        assert session.result(10).name == "quick"
         session.close()
 
     in_loop(body)

@@ -6,10 +6,17 @@ import numpy as np
 import pytest
 from scipy.fft import rfftn
 
-from cryoaniso_nb.directions import areas, axes_for
 from cryoaniso_nb.errors import SettingsError
-from cryoaniso_nb.fourier import hermitian_weights, shell_index
-from cryoaniso_nb.simulate import PRESETS, expected_histogram, preset_ssnr, sampling, simulate_half_maps, truth_of
+from cryoaniso_nb.geometry.directions import areas, axes_for
+from cryoaniso_nb.geometry.shells import hermitian_weights, shell_index
+from cryoaniso_nb.simulate.half_maps import (
+    PRESETS,
+    expected_histogram,
+    preset_ssnr,
+    sampling,
+    simulate_half_maps,
+    truth_of,
+)
 
 Z, X = np.array([[0.0, 0.0, 1.0]]), np.array([[1.0, 0.0, 0.0]])
 
@@ -46,8 +53,27 @@ def test_sampling_is_the_mean_view_density_on_the_perpendicular_great_circle() -
 def test_global_fsc_falls_to_threshold_at_the_same_shell_for_all_presets() -> None:
     box = (64, 64, 64)
     for preset in PRESETS:
-        fsc = truth_of(box, 1.0, preset_ssnr(preset, box)).fsc
+        fsc = truth_of(box, 1.0, preset_ssnr(preset, box, cause="particle")).fsc
         assert np.flatnonzero(fsc < 0.143)[0] + 1 in (19, 20)
+        uneven = truth_of(box, 1.0, preset_ssnr(preset, box)).fsc  # noise counts in full where views are missing
+        assert np.flatnonzero(uneven < 0.143)[0] + 1 <= 20
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("cause", ["views", "particle"])
+def test_halves_have_the_noise_that_the_cause_says(preset: str, cause: str) -> None:
+    """Noise near z over noise near the equator, in the difference of the halves."""
+    box = 48
+    maps = simulate_half_maps(box=box, preset=preset, seed=5, cause=cause)  # type: ignore[arg-type]
+    spectrum = np.abs(np.fft.fftn(np.asarray(maps.half1) - maps.half2)) ** 2
+    z, y, x = np.meshgrid(*(np.fft.fftfreq(box) * box,) * 3, indexing="ij")
+    radius = np.maximum(np.sqrt(x**2 + y**2 + z**2), 1e-9)
+    cosine, shells = np.abs(z) / radius, (radius > 8) & (radius < 23)
+    ratio = spectrum[shells & (cosine > 0.95)].mean() / spectrum[shells & (cosine < 0.1)].mean()
+    poles, equator = (1 / sampling(preset, np.array([[np.sqrt(1 - c**2), 0, c] for c in line])) for line in (
+        np.linspace(0.95, 1, 400), np.linspace(0, 0.1, 400)))  # fmt: skip
+    truth = poles.mean() / equator.mean() if cause == "views" else 1.0
+    assert ratio == pytest.approx(truth, rel=0.1)
 
 
 def test_same_seed_same_maps_and_other_seed_other_maps() -> None:

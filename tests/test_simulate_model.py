@@ -7,12 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 from scipy.spatial.transform import Rotation
 
 import cryoaniso_nb as ca
+from cryoaniso_nb.engine.execution import Execution
 from cryoaniso_nb.errors import Cancelled, MapError, ModelError, PosesError, SettingsError
-from cryoaniso_nb.poses import read_poses
-from cryoaniso_nb.simulate_model import DISTRIBUTIONS, random_views, simulate_from_model
+from cryoaniso_nb.inputs.poses import read_poses
+from cryoaniso_nb.simulate.particles import DISTRIBUTIONS, random_views, simulate_from_model
 
 
 def three_balls(box: int = 32) -> np.ndarray:
@@ -64,6 +66,20 @@ def test_rotations_take_map_to_image_coordinates() -> None:
     assert filled.sum() > 50
     agreement = np.real(mean[filled].conj() @ truth[filled])
     assert agreement / np.sqrt((np.abs(mean[filled]) ** 2).sum() * (np.abs(truth[filled]) ** 2).sum()) > 0.75
+
+
+def test_poses_of_the_maps_are_those_they_were_made_of() -> None:
+    """So few particles that other poses, such as those before the tilt, give other maps."""
+    volume = three_balls()
+    maps = simulate_from_model(volume, "top-views", particles=12, snr=1e6, tilt=30, voxel_size=1.5)
+    assert maps.poses is not None
+    assert (len(maps.poses), maps.poses.image_size, maps.poses.pixel_size) == (12, 32, 1.5)
+    again = simulate_from_model(volume, maps.poses, snr=1e6, voxel_size=1.5)
+    assert again.poses is not None
+    for a, b in ((maps.half1, again.half1), (maps.half2, again.half2)):
+        assert correlation(a, b) > 0.999
+    untilted = simulate_from_model(volume, "top-views", particles=12, snr=1e6)
+    assert correlation(maps.half1, untilted.half1) < 0.99
 
 
 @pytest.mark.parametrize("snr", [0.5, 0.1])
@@ -126,7 +142,7 @@ def test_symmetry_fills_what_one_view_leaves_empty() -> None:
 
 @pytest.mark.parametrize("side", [16, 17])
 def test_planes_that_hold_both_friedel_mates_hold_them_alike(side: int) -> None:
-    from cryoaniso_nb.kernels_slices import add_particles
+    from cryoaniso_nb.kernels.slices import add_particles
 
     rng = np.random.default_rng(0)
     source = np.fft.rfftn(rng.normal(size=(2 * side,) * 3)).astype(np.complex64)
@@ -150,7 +166,7 @@ def test_half_sets_of_the_poses_are_kept() -> None:
 def test_same_seed_same_maps_on_any_scheduler() -> None:
     volume = three_balls()
     one = simulate_from_model(volume, "top-views", particles=100, seed=3)
-    two = simulate_from_model(volume, "top-views", particles=100, seed=3, scheduler="synchronous")
+    two = simulate_from_model(volume, "top-views", particles=100, seed=3, execution=Execution("synchronous"))
     other = simulate_from_model(volume, "top-views", particles=100, seed=4)
     np.testing.assert_allclose(one.half1, two.half1, atol=1e-6 * np.abs(one.half1).max())
     assert correlation(one.half1, other.half1) < 0.999
@@ -158,12 +174,12 @@ def test_same_seed_same_maps_on_any_scheduler() -> None:
 
 def test_progress_counts_and_cancel_stops() -> None:
     seen: list[tuple[str, int, int]] = []
-    simulate_from_model(three_balls(), particles=20, progress=lambda *step: seen.append(step))
+    simulate_from_model(three_balls(), particles=20, execution=Execution(progress=lambda *step: seen.append(step)))
     assert seen[-1] == ("particles", 4, 4)
     stop = threading.Event()
     stop.set()
     with pytest.raises(Cancelled):
-        simulate_from_model(three_balls(), particles=20, cancel=stop)
+        simulate_from_model(three_balls(), particles=20, execution=Execution(cancel=stop))
 
 
 def test_maps_say_what_they_are() -> None:
@@ -223,3 +239,19 @@ def test_model_from_atoms(shared_data: Path) -> None:
     assert np.isfinite(result.global_fsc.at_143.resolution)
     with pytest.raises(ModelError, match="outside the map's box"):
         simulate_from_model(shared_data / "7l2i.cif", particles=4, box=32, voxel_size=2.0)
+
+
+def test_unfiltered_halves_keep_the_noise_that_tells_of_views() -> None:
+    """What `regularize` takes from the noise where signal ends is what the test of views needs."""
+    random = np.random.default_rng(3)
+    volume = np.zeros((40, 40, 40), dtype=np.float32)
+    volume[tuple(random.integers(12, 28, (3, 120)))] = 1
+    volume = gaussian_filter(volume, 1.0)
+    damped, kept = (
+        ca.analyze(simulate_from_model(volume, "top-views", particles=1200, snr=0.3, seed=1, regularize=regularize))
+        for regularize in (True, False)
+    )
+    assert kept.noise_evenness.high_frequency_power > 0.5 > damped.noise_evenness.high_frequency_power
+    assert kept.noise_evenness.p_value <= 0.05
+    assert kept.noise_evenness.sign == 1
+    assert "not regularized" in next(w for w in kept.warnings if w.code == "simulated")

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cryoaniso_nb.directions import angles, axes_for, unit_vectors
 from cryoaniso_nb.errors import SettingsError
+from cryoaniso_nb.geometry.directions import angles, axes_for, unit_vectors
 from cryoaniso_nb.measures import spheremap
 from cryoaniso_nb.measures.spheremap import (
     PROJECTIONS,

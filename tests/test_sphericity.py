@@ -9,17 +9,17 @@ import mrcfile
 import numpy as np
 import pytest
 
-from cryoaniso_nb.analysis import analyze
-from cryoaniso_nb.directions import areas, axes_for
-from cryoaniso_nb.engine import accumulate, cone_sums
+from cryoaniso_nb.analysis.run import analyze
+from cryoaniso_nb.engine.tasks import accumulate, cone_sums
 from cryoaniso_nb.errors import SettingsError
-from cryoaniso_nb.fourier import shell_frequencies
+from cryoaniso_nb.geometry.directions import areas, axes_for
+from cryoaniso_nb.geometry.shells import shell_frequencies
 from cryoaniso_nb.measures.fsc import correlation
-from cryoaniso_nb.measures.sphericity import THRESHOLDS, region_sphericity, sphericity, sphericity_curve
+from cryoaniso_nb.measures.isosurface import THRESHOLDS, region_sphericity, sphericity, sphericity_curve
 from cryoaniso_nb.measures.tan2017 import threedfsc_tan2017
-from cryoaniso_nb.measures.threedfsc import ThreeDFSC, threedfsc
-from cryoaniso_nb.results import DirectionalFSC, Result
-from cryoaniso_nb.simulate import simulate_half_maps
+from cryoaniso_nb.measures.threedfsc_volume import ThreeDFSC, threedfsc
+from cryoaniso_nb.results.types import DirectionalFSC, Result
+from cryoaniso_nb.simulate.half_maps import simulate_half_maps
 
 REFERENCE = Path(__file__).parent / "data" / "reference"
 PRINTED = {"iso": 0.99031, "aniso": 0.90058}  # by 3DFSC
@@ -97,9 +97,11 @@ def test_the_project_s_volume_comes_close_on_these_maps_and_says_what_it_is(kind
         values=correlation(sums.xy, sums.xx, sums.yy),
         n_eff=sums.n_eff,
         done=np.ones(321, dtype=bool),
+        box=(64, 64, 64),
+        voxel_size=1.3,
     )
     fsc = correlation(*histogram.shell_sums[:, 1:])
-    result = sphericity(threedfsc(dfsc, fsc, (64, 64, 64), 1.3, 17.0))
+    result = sphericity(threedfsc(dfsc, fsc))
     assert result.definition == "project"
     assert result.value == pytest.approx(PRINTED[kind], abs=0.01)
 

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 import cryoaniso_nb as ca
-from cryoaniso_nb.engine import accumulate, accumulate_exact
+from cryoaniso_nb.engine.execution import Execution
+from cryoaniso_nb.engine.tasks import accumulate, accumulate_exact
 from cryoaniso_nb.errors import Cancelled
-from cryoaniso_nb.maps import HalfMaps
-from cryoaniso_nb.masks import sphere_mask
+from cryoaniso_nb.inputs.half_maps import HalfMaps
+from cryoaniso_nb.inputs.masks import sphere_mask
 
 
 class SetAfter(threading.Event):
@@ -40,16 +41,16 @@ def stages(masked: HalfMaps, tmp_path_factory: pytest.TempPathFactory) -> dict[s
     """What can be stopped, each called with the event."""
     folder: Path = tmp_path_factory.mktemp("maps")
     paths = [ca.write_map(folder / f"{i}.mrc.gz", half, 5.0) for i, half in enumerate((masked.half1, masked.half2), 1)]
-    result, axes = ca.analyze(masked), ca.analyze(masked, axes=6).dfsc.axes
+    result, axes = ca.analyze(masked), ca.analyze(masked, n_axes=6).dfsc.axes
     return {
-        "reading": lambda cancel: ca.open_half_maps(*paths, cancel=cancel),
-        "automatic mask": lambda cancel: ca.open_half_maps(*paths, mask="auto", cancel=cancel),
-        "transforming": lambda cancel: accumulate(masked, scheduler="synchronous", cancel=cancel),
-        "exact sums": lambda cancel: accumulate_exact(masked, axes, 17.0, cancel=cancel),
-        "all levels": lambda cancel: list(ca.iter_analysis(masked, cancel=cancel)),
-        "mask correction": lambda cancel: result.with_mask_correction(masked, cancel=cancel),
-        "calibration": lambda cancel: result.with_calibration(n=39, cancel=cancel),
-        "band": lambda cancel: result.with_band(n=39, cancel=cancel),
+        "reading": lambda cancel: ca.open_half_maps(*paths, execution=Execution(cancel=cancel)),
+        "automatic mask": lambda cancel: ca.open_half_maps(*paths, mask="auto", execution=Execution(cancel=cancel)),
+        "transforming": lambda cancel: accumulate(masked, execution=Execution("synchronous", cancel=cancel)),
+        "exact sums": lambda cancel: accumulate_exact(masked, axes, 17.0, execution=Execution(cancel=cancel)),
+        "all levels": lambda cancel: list(ca.iter_analysis(masked, execution=Execution(cancel=cancel))),
+        "mask correction": lambda cancel: result.with_mask_correction(masked, execution=Execution(cancel=cancel)),
+        "calibration": lambda cancel: result.with_calibration(n_replicates=39, execution=Execution(cancel=cancel)),
+        "band": lambda cancel: result.with_band(n_replicates=39, execution=Execution(cancel=cancel)),
     }
 
 

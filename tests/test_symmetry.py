@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cryoaniso_nb.errors import SettingsError
-from cryoaniso_nb.symmetry import orbit, point_group
+from cryoaniso_nb.geometry.symmetry import orbit, point_group
 
 ORDERS = {
     "C1": 1,

@@ -12,25 +12,26 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cryoaniso_nb import kernels_volume
-from cryoaniso_nb.directions import areas, axes_for
-from cryoaniso_nb.engine import accumulate, cone_sums
+from cryoaniso_nb.engine.execution import Execution
+from cryoaniso_nb.engine.tasks import accumulate, cone_sums
 from cryoaniso_nb.errors import Cancelled, ResultError, SettingsError
-from cryoaniso_nb.fourier import n_shells, shell_frequencies
+from cryoaniso_nb.geometry.directions import areas, axes_for
+from cryoaniso_nb.geometry.shells import n_shells, shell_frequencies
+from cryoaniso_nb.kernels import volume as kernels_volume
 from cryoaniso_nb.measures.fsc import correlation
 from cryoaniso_nb.measures.tan2017 import _cells, cutoff_shell, threedfsc_tan2017
-from cryoaniso_nb.measures.threedfsc import central_slices, centred_coordinates, node_table, threedfsc
-from cryoaniso_nb.results import DirectionalFSC, Result
+from cryoaniso_nb.measures.threedfsc_volume import central_slices, centred_coordinates, node_table, threedfsc
+from cryoaniso_nb.results.types import DirectionalFSC, Result
 
 REFERENCE = Path(__file__).parent / "data" / "reference"
 BOXES = [(32, 32, 32), (31, 31, 31), (24, 33, 40), (41, 20, 30), (30, 30, 17)]
 
 
-def directional(box, axes=321, cone=17.0, seed=0, values=None):
+def directional(box, n_axes=321, cone=17.0, seed=0, values=None):
     """A DirectionalFSC whose values look like measured ones: smooth, plus noise of 1/sqrt(2 n_eff)."""
-    directions = axes_for(axes)
+    directions = axes_for(n_axes)
     shell = np.arange(1, n_shells(box) + 1)
-    n_eff = np.broadcast_to(0.17 * (cone / 17) ** 2 * shell**2, (axes, shell.size))
+    n_eff = np.broadcast_to(0.17 * (cone / 17) ** 2 * shell**2, (n_axes, shell.size))
     if values is None:
         tilt = 0.4 + directions[:, 2:] ** 2
         smooth = 1 / (1 + np.exp((shell / shell.size - 0.6 * tilt) * 8))
@@ -38,18 +39,21 @@ def directional(box, axes=321, cone=17.0, seed=0, values=None):
     return DirectionalFSC(
         frequency=shell_frequencies(box, 1.3),
         axes=directions,
-        areas=areas(axes),
+        areas=areas(n_axes),
         values=np.clip(values, -1, 1),
         n_eff=n_eff,
-        done=np.ones(axes, dtype=bool),
+        done=np.ones(n_axes, dtype=bool),
+        cone_half_angle=cone,
+        box=box,
+        voxel_size=1.3,
     )
 
 
-def measured(maps, cone=17.0, axes=321):
+def measured(maps, cone=17.0, n_axes=321):
     histogram = accumulate(maps)
-    sums = cone_sums(histogram, axes_for(axes), cone)
+    sums = cone_sums(histogram, axes_for(n_axes), cone)
     values = correlation(sums.xy, sums.xx, sums.yy)
-    return directional(maps.half1.shape, axes, cone, values=values).replace(n_eff=sums.n_eff)
+    return directional(maps.half1.shape, n_axes, cone, values=values).replace(n_eff=sums.n_eff)
 
 
 def noisy_halves(box, seed=0):
@@ -102,7 +106,7 @@ def off_edges(box):
 def test_interpolation_stays_within_5_percent_of_the_noise_of_dfsc(box):
     dfsc = directional(box)
     fsc = dfsc.values.mean(axis=0)
-    volume = threedfsc(dfsc, fsc, box, 1.3, 17.0).volume
+    volume = threedfsc(dfsc, fsc).volume
     shell, direction = lattice(box)
     inside = np.flatnonzero(((shell >= 1) & (shell <= n_shells(box)) & off_edges(box)).ravel())
     picked = np.random.default_rng(1).choice(inside, min(4000, inside.size), replace=False)
@@ -120,7 +124,7 @@ def test_interpolation_error_on_measured_half_maps():
     shell, direction = lattice((64, 64, 64))
     picked = np.flatnonzero(((shell >= 5) & (shell <= 32) & off_edges((64, 64, 64))).ravel())[::23]
     shells = shell.ravel()[picked]
-    error = threedfsc(dfsc, fsc, (64, 64, 64), 1.3, 17.0).volume.ravel()[picked]
+    error = threedfsc(dfsc, fsc).volume.ravel()[picked]
     error = error - direct(dfsc, fsc, 17.0, shells, direction.reshape(-1, 3)[picked])
     assert np.sqrt(np.mean(error**2 * 2 * 0.17 * shells**2)) < 0.006
 
@@ -131,7 +135,7 @@ def test_friedel_symmetry_zero_frequency_and_bounds_hold_for_any_box(box, axes, 
     dfsc = directional(box, axes, seed=seed)
     holes = np.random.default_rng(seed).random(dfsc.values.shape) < 0.2
     dfsc = dfsc.replace(values=np.where(holes, np.nan, dfsc.values))
-    volume = threedfsc(dfsc, np.full(n_shells(box), 0.25), box, 1.3, 17.0).volume
+    volume = threedfsc(dfsc, np.full(n_shells(box), 0.25)).volume
     assert volume.shape == box
     assert volume.dtype == np.float32
     assert np.isfinite(volume).all()
@@ -145,7 +149,7 @@ def test_friedel_symmetry_zero_frequency_and_bounds_hold_for_any_box(box, axes, 
 def test_constant_dfsc_gives_a_constant_ball():
     for box in BOXES:
         dfsc = directional(box, values=np.full((321, n_shells(box)), 0.375))
-        volume = threedfsc(dfsc, np.zeros(n_shells(box)), box, 1.3, 17.0).volume
+        volume = threedfsc(dfsc, np.zeros(n_shells(box))).volume
         shell, _ = lattice(box)
         inside = (shell >= 1) & (shell <= n_shells(box))
         assert np.allclose(volume[inside], 0.375, atol=1e-6)
@@ -156,8 +160,8 @@ def test_each_axis_of_the_map_is_the_same_axis_of_the_volume():
     for axis, name in enumerate("xyz"):
         values = np.where(np.abs(axes_for(321)[:, axis : axis + 1]) > 0.9, 0.1, 0.9) * np.ones((1, 16))
         dfsc = directional((32, 32, 32), values=values)
-        slices = central_slices(dfsc, np.ones(16), (32, 32, 32), 1.3, 17.0)
-        volume = threedfsc(dfsc, np.ones(16), (32, 32, 32), 1.3, 17.0).volume
+        slices = central_slices(dfsc, np.ones(16))
+        volume = threedfsc(dfsc, np.ones(16)).volume
         along = {"x": volume[16, 16, 28], "y": volume[16, 28, 16], "z": volume[28, 16, 16]}
         assert [key for key, value in along.items() if value < 0.3] == [name]
         assert (slices.xy[16, 28] < 0.3) == (name == "x")
@@ -168,8 +172,8 @@ def test_each_axis_of_the_map_is_the_same_axis_of_the_volume():
 def test_unmeasured_voxels_take_the_global_fsc_of_their_shell():
     values = np.full((6, 16), 0.9)
     fsc = np.linspace(0.8, 0.05, 16)
-    result = threedfsc(directional((32, 32, 32), 6, values=values), fsc, (32, 32, 32), 1.3, 17.0)
-    _, measured_nodes = node_table(directional((32, 32, 32), 6, values=values), fsc, 17.0, 49)
+    result = threedfsc(directional((32, 32, 32), 6, values=values), fsc)
+    _, measured_nodes = node_table(directional((32, 32, 32), 6, values=values), fsc, 49)
     assert 0.5 < result.filled < 0.9  # 6 cones of 17 degrees cover 26 % of the sphere
     assert abs(measured_nodes.mean() - 0.26) < 0.05
     shell, direction = lattice((32, 32, 32))
@@ -184,8 +188,8 @@ def test_partial_results_use_the_axes_that_are_done():
     values = np.where(np.arange(321)[:, None] < 81, full.values, np.nan)
     partial = full.replace(values=values, done=np.arange(321) < 81)
     coarse = directional((32, 32, 32), 81, values=full.values[:81])
-    expected = threedfsc(coarse, np.zeros(16), (32, 32, 32), 1.3, 17.0)
-    got = threedfsc(partial, np.zeros(16), (32, 32, 32), 1.3, 17.0)
+    expected = threedfsc(coarse, np.zeros(16))
+    got = threedfsc(partial, np.zeros(16))
     assert got.n_axes == 81
     assert np.array_equal(got.volume, expected.volume)
 
@@ -193,8 +197,8 @@ def test_partial_results_use_the_axes_that_are_done():
 @pytest.mark.parametrize("box", BOXES)
 def test_central_slices_are_those_of_the_volume(box):
     dfsc = directional(box)
-    volume = threedfsc(dfsc, np.zeros(n_shells(box)), box, 1.3, 17.0).volume
-    slices = central_slices(dfsc, np.zeros(n_shells(box)), box, 1.3, 17.0)
+    volume = threedfsc(dfsc, np.zeros(n_shells(box))).volume
+    slices = central_slices(dfsc, np.zeros(n_shells(box)))
     z, y, x = (n // 2 for n in box)
     assert np.array_equal(slices.xy, volume[z])
     assert np.array_equal(slices.xz, volume[:, y])
@@ -205,7 +209,9 @@ def test_central_slices_are_those_of_the_volume(box):
 
 def test_shells_of_another_box_are_refused():
     with pytest.raises(ResultError, match="has 16 shells, but a box"):
-        threedfsc(directional((32, 32, 32)), np.zeros(16), (64, 64, 64), 1.3, 17.0)
+        threedfsc(directional((32, 32, 32)).replace(box=(64, 64, 64)), np.zeros(16))
+    with pytest.raises(ResultError, match="doesn't say the box"):
+        threedfsc(directional((32, 32, 32)).replace(box=(0, 0, 0)), np.zeros(16))
 
 
 def test_a_set_cancel_event_stops_the_run():
@@ -214,28 +220,28 @@ def test_a_set_cancel_event_stops_the_run():
     stop = threading.Event()
     stop.set()
     with pytest.raises(Cancelled):
-        threedfsc(directional((32, 32, 32)), np.zeros(16), (32, 32, 32), 1.3, 17.0, cancel=stop)
+        threedfsc(directional((32, 32, 32)), np.zeros(16), execution=Execution(cancel=stop))
     with pytest.raises(Cancelled):
-        threedfsc_tan2017(noisy_halves((16, 16, 16)), cancel=stop)
+        threedfsc_tan2017(noisy_halves((16, 16, 16)), execution=Execution(cancel=stop))
 
 
 def test_volume_costs_less_than_three_analyses():
     maps = noisy_halves((128, 128, 128))
     dfsc = measured(maps)
-    threedfsc(dfsc, np.zeros(64), (128, 128, 128), 1.3, 17.0)
+    threedfsc(dfsc, np.zeros(64))
     analysis, volume = [], []
     for _ in range(3):
         start = time.perf_counter()
         measured(maps)
         middle = time.perf_counter()
-        threedfsc(dfsc, np.zeros(64), (128, 128, 128), 1.3, 17.0)
+        threedfsc(dfsc, np.zeros(64))
         analysis.append(middle - start)
         volume.append(time.perf_counter() - middle)
     assert min(volume) < 3 * min(analysis)  # measured: 0.3 to 0.5 times
 
 
 def test_mrc_file_has_voxel_size_and_labels(tmp_path):
-    result = threedfsc(directional((24, 33, 40)), np.zeros(20), (24, 33, 40), 1.3, 17.0)
+    result = threedfsc(directional((24, 33, 40)), np.zeros(20))
     path = result.write_mrc(tmp_path / "fsc.mrc")
     with mrcfile.open(path) as mrc:
         assert mrcfile.validate(path)
@@ -248,7 +254,7 @@ def test_mrc_file_has_voxel_size_and_labels(tmp_path):
 
 
 def test_result_saves_and_loads(tmp_path):
-    result = threedfsc(directional((16, 16, 16)), np.zeros(8), (16, 16, 16), 1.3, 17.0)
+    result = threedfsc(directional((16, 16, 16)), np.zeros(8))
     loaded = Result.load(result.save(tmp_path / "r.npz"))
     assert np.array_equal(loaded.volume, result.volume)
     assert loaded.labels == result.labels

@@ -6,14 +6,16 @@ import numpy as np
 import pytest
 
 import cryoaniso_nb as ca
-from cryoaniso_nb.directions import areas, axes_for
 from cryoaniso_nb.errors import PosesError, SettingsError
+from cryoaniso_nb.geometry.directions import areas, axes_for
+from cryoaniso_nb.inputs.poses import SUBTOMOGRAM_WARNING, read_poses
 from cryoaniso_nb.measures import sampling
+from cryoaniso_nb.measures.agreement import pose_agreement
 from cryoaniso_nb.measures.sampling import cone_sampling, view_histogram
-from cryoaniso_nb.measures.tilt import TiltAdvice, predicted_dfsc, shell_scale, tilt_advice
-from cryoaniso_nb.poses import SUBTOMOGRAM_WARNING, read_poses
-from cryoaniso_nb.results import DirectionalFSC, Result
-from cryoaniso_nb.simulate_model import random_views, simulate_from_model
+from cryoaniso_nb.measures.sampling_compensation import scf
+from cryoaniso_nb.measures.tilt import TiltAdvice, _by_occupancy, _curves, predicted_dfsc, shell_scale, tilt_advice
+from cryoaniso_nb.results.types import DirectionalFSC, Result
+from cryoaniso_nb.simulate.particles import random_views, simulate_from_model
 
 VOXEL = 2.0
 SHELLS = 40
@@ -118,6 +120,45 @@ def test_tilt_lifts_the_worst_direction_of_top_views() -> None:
     assert advice.onset[i] < 0.97 * advice.onset[0]
     assert advice.end[i] > advice.end[0]  # what the best directions pay
     assert ((advice.occupancy >= 0) & (advice.occupancy <= 1)).all()
+
+
+def test_poses_that_contradict_the_map_advise_nothing() -> None:
+    views = views_of("top-views")
+    turned = made_dfsc(sampling_of(views[:, [2, 0, 1]]))
+    unexplained = made_dfsc(sampling_of(views_of("side-views")))
+    for dfsc in (turned, unexplained):
+        agreement = pose_agreement(views, dfsc)
+        assert not agreement.fits
+        assert agreement.warnings
+        advice = tilt_advice(views, dfsc)
+        assert np.isnan(advice.recommended)
+        assert f"directions {agreement.correlation:.2f}" in advice.advice
+        assert "Tilt the stage" not in advice.advice
+        assert not advice.has_maps
+    assert pose_agreement(views, made_dfsc(sampling_of(views))).fits
+
+
+def test_even_views_need_no_tilt_whatever_the_map_shows() -> None:
+    advice = tilt_advice(views_of("uniform"), made_dfsc(sampling_of(views_of("top-views"))), tilts=(0, 30))
+    assert advice.recommended == 0
+    assert advice.advice == "No tilt is needed: sampling is even without it (it varies by 4 % over directions)."
+
+
+def test_subtomograms_get_no_advice() -> None:
+    views = views_of("top-views")
+    poses = read_poses(views).replace(kind="subtomogram")
+    for dfsc in (None, made_dfsc(sampling_of(views))):
+        advice = tilt_advice(poses, dfsc, tilts=(0, 30))
+        assert np.isnan(advice.recommended)
+        assert "whole tilt series" in advice.advice
+        assert not advice.has_maps
+
+
+def test_scf_star_without_tilt_is_that_of_the_poses() -> None:
+    views = views_of("side-views", 700)
+    for symmetry in ("C1", "D2"):
+        advice = tilt_advice(views, tilts=(0, 30), symmetry=symmetry)
+        assert advice.scf_star[0] == scf(views, symmetry=symmetry).scf_star
 
 
 def test_even_views_need_no_tilt() -> None:
@@ -232,3 +273,25 @@ def test_images_of_another_size_are_warned_of() -> None:
         assert tilt_advice(poses.replace(image_size=size, pixel_size=pixel), dfsc, tilts=(0,)).warnings == ()
     (warning,) = tilt_advice(poses.replace(image_size=256, pixel_size=1.2), dfsc, tilts=(0,)).warnings
     assert f"images are 307 Å wide (256 pixels of 1.2 Å), the map's box is {side:.0f} Å" in warning
+
+
+def test_a_direction_without_signal_leaves_the_worst_resolution_unknown() -> None:
+    true = np.repeat(np.array([[9.0, 4.0, 1.0, 0.5, 0.25, 0.1, 0.01, 0.001]]), 6, axis=0)
+    sampled = np.ones((2, 6))
+    sampled[1, 0] = 0.0
+    dfsc = DirectionalFSC(
+        frequency=np.arange(1, 9) / 20, axes=axes_for(6), areas=areas(6), values=true / (1 + true),
+        n_eff=np.full((6, 8), 1e4), done=np.ones(6, dtype=bool),
+    )  # fmt: skip
+    found = _curves(dfsc, sampled, 0.143)
+    assert np.isfinite(found["worst_resolution"][0])
+    assert np.isnan(found["worst_resolution"][1])
+    assert np.isfinite(found["best_resolution"]).all()
+
+
+def test_the_smallest_tilt_with_most_of_the_gain_is_recommended() -> None:
+    reach = np.array([0.10, 0.15, 0.185, 0.20])
+    nothing = np.full(4, np.nan)
+    curves = {"frequency": np.array([0.1, 0.2, 0.3]), "occupancy": np.tile([1.0, 0.9, 0.0], (4, 1))}
+    curves |= {"onset": 1 / reach, "end": nothing, "worst_resolution": nothing}
+    assert _by_occupancy(np.array([0.0, 10.0, 20.0, 30.0]), curves)[0] == 20.0

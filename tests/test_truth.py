@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 import cryoaniso_nb as ca
-from cryoaniso_nb import simulate
-from cryoaniso_nb.engine import accumulate, cone_sums
+from cryoaniso_nb.engine.tasks import accumulate, cone_sums
+from cryoaniso_nb.measures.fourier_shell_occupancy import occupancy_curve, transition_zone
 from cryoaniso_nb.measures.fsc import correlation
-from cryoaniso_nb.measures.fso import occupancy_curve, transition_zone
-from cryoaniso_nb.results import Truth
+from cryoaniso_nb.results.types import Truth
+from cryoaniso_nb.simulate import half_maps as simulate
 
 BOX = (64, 64, 64)
 SEEDS = 8

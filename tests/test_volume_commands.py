@@ -9,9 +9,10 @@ import mrcfile
 import numpy as np
 import pytest
 
-from cryoaniso_nb.analysis import analyze
+from cryoaniso_nb.analysis.run import analyze
 from cryoaniso_nb.cli import main
-from cryoaniso_nb.maps import open_half_maps
+from cryoaniso_nb.inputs.half_maps import open_half_maps
+from cryoaniso_nb.results.ownership import MARK
 
 REFERENCE = Path(__file__).parent / "data" / "reference"
 HALVES = [str(REFERENCE / f"aniso_64_half{i}.mrc") for i in (1, 2)]
@@ -49,7 +50,8 @@ def test_filter_keeps_header_and_voxel_size_and_says_where_it_cut(tmp_path, resu
     assert main(["filter", str(shifted), HALVES[1], "--result", result_file, "-o", str(out)]) == 0
     summary = json.loads((out / "summary.json").read_text())
     assert f"low-pass at {summary['cut_off_angstrom']:.2f} Å" in capsys.readouterr().out
-    assert sorted(path.name for path in out.iterdir()) == ["mean_difference.mrc", "mean_filtered.mrc", "summary.json"]
+    files = {path.name for path in out.iterdir()}
+    assert files == {MARK, "mean_difference.mrc", "mean_filtered.mrc", "summary.json"}
     with mrcfile.open(out / "mean_filtered.mrc") as mrc:
         labels = [label.decode() for label in mrc.header.label[: mrc.header.nlabl]]
         assert float(mrc.voxel_size.x) == pytest.approx(1.3)

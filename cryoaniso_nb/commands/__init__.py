@@ -1,4 +1,4 @@
-"""Subcommands of `cryoaniso`, one a file.
+"""Subcommands of `cryoaniso`, one per file.
 
 A file ``NAME.py`` here holds ``add_parser(subparsers)``, which registers the command with
 `argparse`, and ``run(args)``, which does it and returns the exit code. Its name goes into
@@ -10,4 +10,18 @@ from __future__ import annotations
 
 __all__ = ["NAMES"]
 
-NAMES = ("analyze", "demo", "threedfsc", "filter", "metrics", "report", "export", "poses", "tilt", "model", "simulate")
+NAMES = (
+    "analyze",
+    "demo",
+    "threedfsc",
+    "filter",
+    "metrics",
+    "report",
+    "export",
+    "poses",
+    "tilt",
+    "model",
+    "simulate",
+    "survey",
+    "cache",
+)

@@ -5,10 +5,14 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from ._inputs import InputPath
+from ._mask import add_mask
+
 __all__ = [
     "add_cones",
     "add_half_maps",
     "add_output",
+    "add_overwrite",
     "add_scheduler",
     "add_statistics",
     "cone_settings",
@@ -18,9 +22,14 @@ __all__ = [
 
 def add_half_maps(parser: argparse.ArgumentParser) -> None:
     """The two half maps, their mask and voxel size."""
-    parser.add_argument("half1", help="first half map (.mrc, .map, also .gz or .bz2)")
-    parser.add_argument("half2", help="second half map")
-    parser.add_argument("--mask", metavar="FILE|auto", help="soft mask on the same box, or 'auto' to make one")
+    parser.add_argument(
+        "half1",
+        type=InputPath,
+        help="first half map (.mrc, .map, also .gz or .bz2); alone, either half map, a job's folder of RELION or "
+        "cryoSPARC, or an EMDB code like EMD-11638: what belongs to it is found or fetched, the mask too",
+    )
+    parser.add_argument("half2", type=InputPath, nargs="?", help="second half map")
+    add_mask(parser)
     parser.add_argument(
         "--voxel-size", type=float, metavar="Å", help="voxel size, instead of the one in the files' headers"
     )
@@ -78,10 +87,12 @@ def add_statistics(parser: argparse.ArgumentParser) -> None:
         help="noise floor and band of FSO, intervals of the resolutions, from N replicates (199 if left out)",
     )
     parser.add_argument(
-        "--correct-mask", action="store_true", help="correct global and directional FSC for the mask (random phases)"
+        "--correct-mask", action="store_true", help="correct global and directional FSC for what the mask correlates"
     )
     parser.add_argument(
-        "--symmetry", default="C1", metavar="GROUP", help="point group for --calibrate and --band (default: C1)"
+        "--symmetry",
+        metavar="GROUP",
+        help="point group of the map (default: that of the job or EMDB entry, else C1)",
     )
     parser.add_argument(
         "--seed", type=int, default=0, metavar="N", help="of the random numbers of these statistics (default: 0)"
@@ -94,7 +105,7 @@ def statistics_settings(args: argparse.Namespace) -> dict[str, Any]:
         "calibrate": args.calibrate,
         "band": args.band,
         "correct_mask": args.correct_mask,
-        "symmetry": args.symmetry,
+        "symmetry": args.symmetry or "C1",
         "seed": args.seed,
     }
 
@@ -109,8 +120,17 @@ def add_output(parser: argparse.ArgumentParser, default: str | None = None) -> N
         default=default,
         help="folder to write" + (f" (default: {default})" if default else ""),
     )
-    parser.add_argument("--overwrite", action="store_true", help="replace the folder of an earlier analysis")
+    add_overwrite(parser)
     parser.add_argument("--no-figure", action="store_true", help="write no figures")
+
+
+def add_overwrite(parser: argparse.ArgumentParser) -> None:
+    """Whether a folder that exists may be replaced."""
+    parser.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="replace the folder of an earlier run, if it holds nothing but what that run wrote, unchanged",
+    )
 
 
 def cone_settings(args: argparse.Namespace) -> dict[str, Any]:
@@ -118,7 +138,6 @@ def cone_settings(args: argparse.Namespace) -> dict[str, Any]:
     return {
         "cone_half_angle": args.cone,
         "threshold": args.threshold,
-        "axes": args.axes,
+        "n_axes": args.axes,
         "parity": args.parity,
-        "scheduler": args.scheduler,
     }

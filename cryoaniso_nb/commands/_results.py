@@ -6,10 +6,12 @@ import argparse
 from typing import TYPE_CHECKING
 
 from ._arguments import add_cones, cone_settings
+from ._inputs import InputPath
+from ._mask import add_mask, opened_with_mask
 
 if TYPE_CHECKING:
-    from ..analysis import AnalysisResult
-    from ..maps import HalfMaps
+    from ..analysis.run import AnalysisResult
+    from ..inputs.half_maps import HalfMaps
 
 __all__ = ["add_inputs", "analyzed", "opened"]
 
@@ -17,9 +19,13 @@ __all__ = ["add_inputs", "analyzed", "opened"]
 def add_inputs(parser: argparse.ArgumentParser) -> None:
     """A saved analysis, or two half maps with what decides the measures."""
     parser.add_argument(
-        "inputs", nargs="+", metavar="INPUT", help="the folder or result.npz of an analysis, or two half maps"
+        "inputs",
+        nargs="+",
+        type=InputPath,
+        metavar="INPUT",
+        help="the folder or result.npz of an analysis, or two half maps",
     )
-    parser.add_argument("--mask", metavar="FILE|auto", help="soft mask on the half maps' box, or 'auto' to make one")
+    add_mask(parser)
     parser.add_argument("--voxel-size", type=float, metavar="Å", help="voxel size, instead of the one in the headers")
     add_cones(parser)
 
@@ -27,24 +33,36 @@ def add_inputs(parser: argparse.ArgumentParser) -> None:
 def opened(args: argparse.Namespace) -> HalfMaps | None:
     """The half maps of the command line; None where a saved analysis was given."""
     from ..errors import SettingsError
-    from ..maps import open_half_maps
 
     if len(args.inputs) == 1:
         return None
     if len(args.inputs) > 2:
         raise SettingsError(f"{len(args.inputs)} inputs were given, but it takes one result.npz or two half maps.")
-    return open_half_maps(*args.inputs, mask=args.mask, voxel_size=args.voxel_size)
+    return opened_with_mask(args, *args.inputs)
+
+
+def _refuse_settings(args: argparse.Namespace) -> None:
+    """A saved analysis has its settings: others would be ignored."""
+    from ..errors import SettingsError
+
+    parser = argparse.ArgumentParser()
+    add_inputs(parser)
+    for action in parser._actions:
+        if action.dest in ("inputs", "help", "scheduler") or getattr(args, action.dest) == action.default:
+            continue
+        raise SettingsError(
+            f"{action.option_strings[-1]} has no effect on a saved analysis, {args.inputs[0]}: "
+            "give the two half maps instead of it, or leave the option out."
+        )
 
 
 def analyzed(args: argparse.Namespace, maps: HalfMaps | None) -> AnalysisResult:
     """The analysis of the half maps, or the saved one."""
-    from ..analysis import analyze, load_result
-    from ..kernels import kernels_cached
-    from ._terminal import say, shown_progress
+    from ..analysis.run import analyze, load_result
+    from ._terminal import watched
 
     if maps is None:
+        _refuse_settings(args)
         return load_result(args.inputs[0])
-    if not kernels_cached():
-        say("compiling the kernels, which takes some seconds the first time on a machine")
-    with shown_progress() as progress:
-        return analyze(maps, progress=progress, **cone_settings(args))
+    with watched(args.scheduler) as execution:
+        return analyze(maps, execution=execution, **cone_settings(args))

@@ -15,8 +15,8 @@ from ._arguments import (
 )
 
 if TYPE_CHECKING:
-    from ..maps import HalfMaps
-    from ..results import InputFile
+    from ..inputs.half_maps import HalfMaps
+    from ..results.types import InputFile
 
 __all__ = ["add_parser", "run"]
 
@@ -32,13 +32,20 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "analyze",
         help="FSC, Fourier shell occupancy, Bingham test and directional resolution of two half maps",
-        description="Measure how the resolution of a map depends on direction, from its two half maps, and write "
+        description="Measure how the resolution of a map depends on direction, from its two half maps (files, a "
+        "job, or an EMDB entry), and write "
         "curves.csv, directional_resolution.csv, summary.json, figure.png, figure.svg and result.npz to a folder.",
     )
     add_half_maps(parser)
     add_cones(parser)
     add_statistics(parser)
     add_output(parser)
+    parser.add_argument(
+        "--methods",
+        action="store_true",
+        help="also print a paragraph for a paper's methods section with its references as BibTeX, and keep it as "
+        "methods.txt",
+    )
     parser.set_defaults(run=run)
 
 
@@ -55,28 +62,31 @@ def run(args: argparse.Namespace) -> int:
     int
         The exit code.
     """
-    from ..export import check_output, write_analysis
-    from ..maps import open_half_maps
-    from ._terminal import print_summary, say, shown_progress
+    from ..geometry.shells import box_text
+    from ..outputs.folder import write_analysis
+    from ..results.ownership import protected
+    from ..results.targets import folder_target
+    from ._maps import opened_maps
+    from ._terminal import print_summary, say, watched
 
-    check_output(args.output, overwrite=args.overwrite)
-    if args.mask == "auto":
-        say("making a mask from the mean of the half maps")
-    maps = open_half_maps(args.half1, args.half2, mask=args.mask, voxel_size=args.voxel_size)
-    hashes = _Hashes(maps)
-    box = " x ".join(map(str, reversed(maps.box)))
-    say(f"half maps of {box} voxels of {maps.voxel_size:g} Å, mask: {maps.mask_label}")
-    from ..analysis import analyze
-    from ..kernels import kernels_cached
+    folder_target(args.output, overwrite=args.overwrite)  # before anything takes long
+    with watched(args.scheduler) as execution:
+        maps, symmetry = opened_maps(args, execution)
+        with protected(maps.files):
+            target = folder_target(args.output, overwrite=args.overwrite)
+        hashes = _Hashes(maps)
+        say(f"half maps of {box_text(maps.box)} of {maps.voxel_size:g} Å, mask: {maps.mask_label}")
+        if args.symmetry is None and symmetry is not None:
+            args.symmetry = symmetry
+            say(f"symmetry {symmetry}, as its source has it (its axes taken as RELION sets them)")
+        from ..analysis.run import analyze
 
-    if not kernels_cached():
-        say("compiling the kernels, which takes some seconds the first time on a machine")
-    with shown_progress() as progress:
-        result = analyze(maps, progress=progress, **cone_settings(args), **statistics_settings(args))
+        result = analyze(maps, execution=execution, **cone_settings(args), **statistics_settings(args))
     result = result.replace(inputs=hashes.wait())
-    out = write_analysis(result, args.output, overwrite=args.overwrite, figure=not args.no_figure)
-    print_summary(result)
-    say(f"written to {out}")
+    text = result.methods_text() if args.methods else ""
+    files = {"methods.txt": lambda path: path.write_text(text, encoding="utf-8")} if text else {}
+    out = write_analysis(result, target, figure=not args.no_figure, extra_files=files)
+    print_summary(result, out, [text] if text else [])
     return 0
 
 
@@ -93,7 +103,7 @@ class _Hashes:
         self._thread.start()
 
     def _hash(self) -> None:
-        from ..maps import hash_inputs
+        from ..inputs.half_maps import hash_inputs
 
         try:
             self._found = hash_inputs(self._maps)

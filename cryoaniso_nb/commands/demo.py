@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ._arguments import add_output, add_scheduler
+
+if TYPE_CHECKING:
+    from ..analysis.result import AnalysisResult
+    from ..results.types import Truth
 
 __all__ = ["add_parser", "run"]
 
@@ -50,35 +54,53 @@ def run(args: argparse.Namespace) -> int:
     int
         The exit code.
     """
-    from ..analysis import analyze
-    from ..export import check_output, write_analysis
-    from ..kernels import kernels_cached
-    from ..simulate import simulate_half_maps
-    from ._terminal import print_summary, say, shown_progress
+    from ..analysis.run import analyze
+    from ..outputs.folder import write_analysis
+    from ..results.targets import folder_target
+    from ..simulate.half_maps import simulate_half_maps
+    from ._terminal import print_summary, say, watched
 
-    check_output(args.output, overwrite=args.overwrite)
+    target = folder_target(args.output, overwrite=args.overwrite)
     say(f"simulating half maps: {args.preset}, box {args.box}, seed {args.seed}")
-    if not kernels_cached():
-        say("compiling the kernels, which takes some seconds the first time on a machine")
     maps = simulate_half_maps(box=args.box, voxel_size=args.voxel_size, preset=args.preset, seed=args.seed)
-    with shown_progress() as progress:
-        result = analyze(maps, scheduler=args.scheduler, progress=progress)
+    with watched(args.scheduler) as execution:
+        result = analyze(maps, execution=execution)
 
     def report(path: Path) -> None:
-        from ..report import write_report
+        from ..outputs.report import write_report
 
         write_report(result, path, maps=maps)
 
     out = write_analysis(
         result,
-        args.output,
-        overwrite=args.overwrite,
+        target,
         figure=not args.no_figure,
         extra_files={} if args.no_figure else {"report.html": report},
     )
-    print_summary(result)
+    more = []
     if maps.truth is not None:
-        onset, end = maps.truth.transition_zone_expected
-        print(f"\nSimulated with a transition zone of {onset:.2f} - {end:.2f} Å.")
-    say(f"written to {out}")
+        more = ["", *_beside_the_truth(result, maps.truth)]
+    print_summary(result, out, more)
     return 0
+
+
+def _beside_the_truth(result: AnalysisResult, truth: Truth) -> list[str]:
+    """What was simulated beside what was measured, as lines of a table."""
+    import numpy as np
+
+    onset, end = truth.transition_zone_expected
+    found, regions = result.fso.transition_zone, result.regions
+    rows = [
+        ("", "simulated", "measured"),
+        ("FSO = 0.9", f"{onset:.2f} Å", f"{found[0]:.2f} Å"),
+        ("FSO = 0.1", f"{end:.2f} Å", f"{found[1]:.2f} Å"),
+    ]
+    if regions is not None:
+        known = truth.resolution[np.isfinite(truth.resolution)]
+        for name, value, region in (
+            ("best direction", known.min(), regions.best),
+            ("worst direction", known.max(), regions.worst),
+        ):
+            low, high = region.interval
+            rows.append((name, f"{value:.2f} Å", f"{region.resolution:.2f} Å ({low:.2f}-{high:.2f})"))
+    return [f"{name:<18}{true:>12}   {measured}" for name, true, measured in rows]

@@ -6,15 +6,16 @@ import argparse
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from ._arguments import add_cones, add_half_maps, cone_settings
+from ._arguments import add_cones, add_half_maps, add_overwrite, cone_settings
+from ._inputs import InputPath, path_or
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..analysis import AnalysisResult
-    from ..filters import Filtered
-    from ..mapfiles import MapData
-    from ..maps import HalfMaps
+    from ..analysis.run import AnalysisResult
+    from ..inputs.half_maps import HalfMaps
+    from ..inputs.mrc import MapData
+    from ..measures.filters import Filtered
 
 __all__ = ["add_parser", "run"]
 
@@ -37,6 +38,7 @@ def add_parser(subparsers: Any) -> None:
     add_cones(parser)
     parser.add_argument(
         "--apply-to",
+        type=path_or("mean", "halves"),
         default="mean",
         metavar="mean|halves|FILE",
         help="what is filtered: the mean of the half maps, each of them, or a full map (default: mean)",
@@ -52,10 +54,13 @@ def add_parser(subparsers: Any) -> None:
         "--edge", type=float, default=4.0, metavar="SHELLS", help="width of the low-pass's raised cosine (default: 4)"
     )
     parser.add_argument(
-        "--result", metavar="OUT", help="folder or result.npz of an analysis of these maps, to save the time"
+        "--result",
+        type=InputPath,
+        metavar="OUT",
+        help="folder or result.npz of an analysis of these maps, to save the time",
     )
     parser.add_argument("-o", "--output", required=True, metavar="OUT", help="folder to write")
-    parser.add_argument("--overwrite", action="store_true", help="replace the folder of an earlier run")
+    add_overwrite(parser)
     parser.set_defaults(run=run)
 
 
@@ -72,31 +77,34 @@ def run(args: argparse.Namespace) -> int:
     int
         The exit code.
     """
-    import json
-
     from ..errors import SettingsError
-    from ..export import check_output, output_folder
-    from ..mapfiles import write_map
-    from ..maps import open_half_maps
-    from ._terminal import say
+    from ..inputs.mrc import write_map
+    from ..outputs.folder import write_summary
+    from ..results.ownership import protected
+    from ..results.targets import folder_target
+    from ..results.writing import written_folder
+    from ._maps import opened_maps
+    from ._terminal import show, watched
 
-    check_output(args.output, overwrite=args.overwrite)
+    folder_target(args.output, overwrite=args.overwrite)  # before anything takes long
     if args.resolution is not None and args.kind == "anisotropic":
         raise SettingsError("--resolution is for the isotropic filter; leave it out, or --kind anisotropic.")
     if args.resolution is not None and not args.resolution > 0:
         raise SettingsError(f"The resolution is {args.resolution:g} Å, but it must be positive.")
-    maps = open_half_maps(args.half1, args.half2, mask=args.mask, voxel_size=args.voxel_size)
-    apply, summary = _filter(args, maps)
-    with output_folder(args.output, overwrite=args.overwrite) as folder:
+    with watched(args.scheduler) as execution:
+        maps, _ = opened_maps(args, execution)
+    with protected(maps.files):
+        target = folder_target(args.output, overwrite=args.overwrite)
+    apply, numbers = _filter(args, maps)
+    summary = {**numbers, "applied_to": args.apply_to}
+    with written_folder(target) as folder:
         for name, source, like in _sources(args, maps):
             filtered = apply(source, like.voxel_size)
             labels = (*like.labels[:9], *filtered.labels)
             for kind, data in (("filtered", filtered.filtered), ("difference", filtered.difference)):
                 write_map(folder / f"{name}_{kind}.mrc", data, like.voxel_size, labels=labels, like=like)
-        text = json.dumps({**summary, "applied_to": args.apply_to}, indent=2, ensure_ascii=False)
-        (folder / "summary.json").write_text(text + "\n", encoding="utf-8")
-    print(filtered.description)
-    say(f"written to {args.output}")
+        write_summary(folder, "filter", summary)
+    show("filter", summary, [filtered.description], [target])
     return 0
 
 
@@ -104,22 +112,18 @@ def _filter(
     args: argparse.Namespace, maps: HalfMaps
 ) -> tuple[Callable[[Any, float], Filtered], dict[str, str | float]]:
     """The filter that was asked for, and what it is in numbers."""
-    from ..filters import anisotropic_filter, cut_off_caution, fso_cut_off, isotropic_filter
-    from ..measures.threedfsc import threedfsc
-    from ._terminal import say, shown_progress
+    from ..measures.filters import anisotropic_filter, cut_off_caution, fso_cut_off, isotropic_filter
+    from ._terminal import say, watched
 
     if args.kind == "anisotropic":
         result = _analysis(args, maps)
-        settings = result.settings
-        volume = threedfsc(
-            result.dfsc, result.global_fsc.fsc, settings.box, settings.voxel_size, settings.cone_half_angle
-        )
+        volume = result.threedfsc()
 
         def by_3dfsc(source: Any, voxel_size: float) -> Filtered:
-            with shown_progress() as progress:
-                return anisotropic_filter(source, volume, voxel_size=voxel_size, progress=progress)
+            with watched() as execution:
+                return anisotropic_filter(source, volume, voxel_size=voxel_size, execution=execution)
 
-        return by_3dfsc, {"kind": "anisotropic", "cone_half_angle_degrees": settings.cone_half_angle}
+        return by_3dfsc, {"filter": "anisotropic", "cone_half_angle_degrees": result.settings.cone_half_angle}
     if args.resolution is not None:
         cut_off = 1 / args.resolution
     else:
@@ -130,20 +134,20 @@ def _filter(
             say(f"! {caution}")
 
     def low_pass(source: Any, voxel_size: float) -> Filtered:
-        with shown_progress() as progress:
-            return isotropic_filter(source, cut_off, voxel_size=voxel_size, edge_width=args.edge, progress=progress)
+        with watched() as execution:
+            return isotropic_filter(source, cut_off, voxel_size=voxel_size, edge_width=args.edge, execution=execution)
 
-    return low_pass, {"kind": "isotropic", "cut_off_angstrom": 1 / cut_off, "edge_width_shells": args.edge}
+    return low_pass, {"filter": "isotropic", "cut_off_angstrom": 1 / cut_off, "edge_width_shells": args.edge}
 
 
 def _analysis(args: argparse.Namespace, maps: HalfMaps) -> AnalysisResult:
-    from ..analysis import analyze, load_result
+    from ..analysis.run import analyze, load_result
     from ..errors import ResultError
-    from ._terminal import shown_progress
+    from ._terminal import watched
 
     if args.result is None:
-        with shown_progress() as progress:
-            return analyze(maps, progress=progress, **cone_settings(args))
+        with watched(args.scheduler) as execution:
+            return analyze(maps, execution=execution, **cone_settings(args))
     result = load_result(args.result)
     if tuple(result.settings.box) != maps.box or abs(result.settings.voxel_size - maps.voxel_size) > 1e-3:
         raise ResultError(
@@ -157,11 +161,12 @@ def _sources(args: argparse.Namespace, maps: HalfMaps) -> Iterator[tuple[str, An
     """(name, what to filter, the map whose header is kept)."""
     from pathlib import Path
 
-    from ..mapfiles import Header, read_map
+    from ..inputs.mrc import map_data, read_map
+    from ..inputs.mrc_header import Header
 
     first, second = (
-        Header.of(path).map_data(half, maps.voxel_size)
-        for path, half in ((args.half1, maps.half1), (args.half2, maps.half2))
+        map_data(Header.of(path), half, maps.voxel_size)
+        for path, half in zip(maps.files, (maps.half1, maps.half2), strict=False)  # a mask may follow
     )
     if args.apply_to == "mean":
         yield "mean", maps, first

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from ._arguments import add_overwrite
 from ._results import add_inputs, analyzed, opened
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ..measures.cfar import AreaRatio, DirectionalSpread
-    from ..measures.sphericity import Sphericity
+    from ..measures.area_ratio import AreaRatio
+    from ..measures.dfsc_spread import DirectionalSpread
+    from ..measures.isosurface import Sphericity
 
     Ratios = dict[str, tuple[AreaRatio, AreaRatio]]  # areas up to the first shell below the level, and lasting ones
 
@@ -36,7 +39,7 @@ def add_parser(subparsers: Any) -> None:
     )
     add_inputs(parser)
     parser.add_argument("-o", "--output", metavar="OUT", help="folder to write the numbers to, as JSON and CSV")
-    parser.add_argument("--overwrite", action="store_true", help="replace the folder of an earlier run")
+    add_overwrite(parser)
     parser.set_defaults(run=run)
 
 
@@ -53,23 +56,21 @@ def run(args: argparse.Namespace) -> int:
     int
         The exit code.
     """
-    from ..export import check_output, output_folder
-    from ..measures.cfar import dfsc_spread
-    from ._terminal import say
+    from ..measures.dfsc_spread import dfsc_spread
+    from ..results.targets import folder_target
+    from ..results.writing import written_folder
+    from ._terminal import show
 
-    if args.output:
-        check_output(args.output, overwrite=args.overwrite)
+    target = folder_target(args.output, overwrite=args.overwrite) if args.output else None
     result = analyzed(args, opened(args))
-    ratios = {
-        name: (measure(), measure(ending="lasting"))
-        for name, measure in (("area_ratio", result.cfar), ("relative_signal", result.relative_signal))
-    }
+    curves = {"area_ratio": result.conical_curves("cone"), "relative_signal": result.conical_curves("torus")}
+    ratios = {name: (found.ratio("first"), found.ratio("lasting")) for name, found in curves.items()}
     shape, spread = result.sphericity(), dfsc_spread(result.dfsc)
-    print("\n".join(_lines(ratios, shape)))
-    if args.output:
-        with output_folder(args.output, overwrite=args.overwrite) as folder:
-            _write(folder, ratios, shape, spread)
-        say(f"written to {args.output}")
+    numbers = _numbers(ratios, shape)
+    if target is not None:
+        with written_folder(target) as folder:
+            _write(folder, numbers, ratios, spread)
+    show("metrics", numbers, _lines(ratios, shape), [target] if target is not None else [])
     return 0
 
 
@@ -95,13 +96,7 @@ def _lines(ratios: Ratios, shape: Sphericity) -> list[str]:
     return lines
 
 
-def _write(folder: Path, ratios: Ratios, shape: Sphericity, spread: DirectionalSpread) -> None:
-    import json
-
-    from ..export import write_table
-    from ..results import ResolutionFlag
-    from ..summary import json_ready
-
+def _numbers(ratios: Ratios, shape: Sphericity) -> dict[str, Any]:
     numbers: dict[str, Any] = {
         "sphericity": shape.value,
         "sphericity_threshold": shape.threshold,
@@ -124,6 +119,15 @@ def _write(folder: Path, ratios: Ratios, shape: Sphericity, spread: DirectionalS
                 for zenith, azimuth, share in ratio.worst()
             ],
         }
+    return numbers
+
+
+def _write(folder: Path, numbers: Mapping[str, Any], ratios: Ratios, spread: DirectionalSpread) -> None:
+    from ..outputs.folder import write_summary, write_table
+    from ..results.types import ResolutionFlag
+
+    write_summary(folder, "metrics", numbers)
+    for name, (ratio, _) in ratios.items():
         words = [ResolutionFlag(flag).label for flag in ratio.flag.tolist()]
         write_table(
             folder / f"{name}.csv",
@@ -135,5 +139,3 @@ def _write(folder: Path, ratios: Ratios, shape: Sphericity, spread: DirectionalS
         ["frequency", "mean", "sd", "minimum", "maximum", "measured"],
         zip(spread.frequency, spread.mean, spread.sd, spread.minimum, spread.maximum, spread.measured, strict=True),
     )
-    text = json.dumps(json_ready(numbers), indent=2, allow_nan=False, ensure_ascii=False)
-    (folder / "summary.json").write_text(text + "\n", encoding="utf-8")

@@ -6,6 +6,8 @@ import argparse
 from typing import Any
 
 from ._arguments import add_output, add_scheduler
+from ._inputs import InputPath
+from ._mask import add_mask, mask_source
 
 __all__ = ["add_parser", "run"]
 
@@ -24,9 +26,11 @@ def add_parser(subparsers: Any) -> None:
         description="Compare a map with an atomic model fitted into it (electron form factors, B factors): "
         "FSC, directional FSC and Fourier shell occupancy at 0.5.",
     )
-    parser.add_argument("map", metavar="MAP", help="map (.mrc, .map, also .gz or .bz2)")
-    parser.add_argument("model", metavar="MODEL", help="model fitted into the map (.cif, .pdb, also .gz)")
-    parser.add_argument("--mask", metavar="FILE|auto", help="soft mask on the map's box, or 'auto' to make one")
+    parser.add_argument("map", type=InputPath, metavar="MAP", help="map (.mrc, .map, also .gz or .bz2)")
+    parser.add_argument(
+        "model", type=InputPath, metavar="MODEL", help="model fitted into the map (.cif, .pdb, also .gz)"
+    )
+    add_mask(parser, saved=False)
     parser.add_argument("--voxel-size", type=float, metavar="Å", help="voxel size, instead of the header's")
     parser.add_argument(
         "--assembly", nargs="?", const=True, default=False, metavar="NAME",
@@ -56,29 +60,29 @@ def run(args: argparse.Namespace) -> int:
     int
         The exit code.
     """
-    from ..export import check_output, write_analysis
-    from ..maps import hash_files
-    from ..model_analysis import analyze_against_model
-    from ._terminal import print_summary, say, shown_progress
+    from ..analysis.against_model import analyze_against_model
+    from ..inputs.half_maps import hash_files
+    from ..outputs.folder import write_analysis
+    from ..results.targets import folder_target
+    from ._terminal import print_summary, watched
 
-    check_output(args.output, overwrite=args.overwrite)
-    with shown_progress() as progress:
+    target = folder_target(args.output, overwrite=args.overwrite)
+    mask = mask_source(args)
+    with watched(args.scheduler) as execution:
         result = analyze_against_model(
             args.map,
             args.model,
-            mask=args.mask,
+            mask=mask,
             voxel_size=args.voxel_size,
             assembly=args.assembly,
             resolution=args.resolution,
             threshold=args.threshold,
             cone_half_angle=args.cone,
-            axes=args.axes,
-            scheduler=args.scheduler,
-            progress=progress,
+            n_axes=args.axes,
+            execution=execution,
         )
-    files = {"map": args.map, "model": args.model, "mask": args.mask}
+    files = {"map": args.map, "model": args.model, "mask": mask}
     result = result.replace(inputs=hash_files(result.inputs, [files[item.role] for item in result.inputs]))
-    out = write_analysis(result, args.output, overwrite=args.overwrite, figure=not args.no_figure)
-    print_summary(result)
-    say(f"written to {out}")
+    out = write_analysis(result, target, figure=not args.no_figure)
+    print_summary(result, out)
     return 0

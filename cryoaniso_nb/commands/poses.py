@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from ._arguments import add_overwrite
+from ._inputs import InputPath
+
 if TYPE_CHECKING:
+    from ..inputs.poses import Poses, ViewDensity
     from ..measures.agreement import PoseAgreement
-    from ..measures.scf import SCF
-    from ..poses import Poses, ViewDensity
+    from ..measures.sampling_compensation import SCF
 
 __all__ = ["add_parser", "run"]
 
@@ -28,14 +33,16 @@ def add_parser(subparsers: Any) -> None:
         "space; with an analysis of the map made from them, also whether they explain its anisotropy. "
         "SCF* below 0.81 suggests trouble.",
     )
-    parser.add_argument("poses", metavar="POSES", help="particles of a 3D refinement (.star, .cs)")
-    parser.add_argument("--result", metavar="OUT", help="folder or result.npz of the map's analysis, to compare with")
+    parser.add_argument("poses", type=InputPath, metavar="POSES", help="particles of a 3D refinement (.star, .cs)")
+    parser.add_argument(
+        "--result", type=InputPath, metavar="OUT", help="folder or result.npz of the map's analysis, to compare with"
+    )
     parser.add_argument("--symmetry", default="C1", metavar="GROUP", help="point group, e.g. C4, D7, O (default: C1)")
     parser.add_argument(
         "--radius", type=float, default=50.0, metavar="R", help="Fourier radius of SCF in voxels (default: 50)"
     )
     parser.add_argument("-o", "--output", metavar="OUT", help="folder to write numbers, density of views and figure to")
-    parser.add_argument("--overwrite", action="store_true", help="replace the folder of an earlier run")
+    add_overwrite(parser)
     parser.set_defaults(run=run)
 
 
@@ -52,28 +59,25 @@ def run(args: argparse.Namespace) -> int:
     int
         The exit code.
     """
-    from ..export import check_output, output_folder
+    from ..inputs.poses import read_poses, view_density
     from ..measures.agreement import pose_agreement
-    from ..measures.scf import scf
-    from ..poses import read_poses, view_density
+    from ..measures.sampling_compensation import scf
+    from ..results.targets import folder_target
+    from ..results.writing import written_folder
     from ._saved import load_results
-    from ._terminal import say
+    from ._terminal import show
 
-    if args.output:
-        check_output(args.output, overwrite=args.overwrite)
+    target = folder_target(args.output, overwrite=args.overwrite) if args.output else None
     poses = read_poses(args.poses)
     sampling = scf(poses, symmetry=args.symmetry, radius=args.radius)
     agreement = None
     if args.result:
-        result = load_results([args.result])[0]
-        agreement = pose_agreement(
-            poses, result.dfsc, symmetry=args.symmetry, cone_half_angle=result.settings.cone_half_angle
-        )
-    print("\n".join(_lines(poses, sampling, agreement)))
-    if args.output:
-        with output_folder(args.output, overwrite=args.overwrite) as folder:
-            _write(folder, poses, sampling, agreement, view_density(poses, symmetry=args.symmetry))
-        say(f"written to {args.output}")
+        agreement = pose_agreement(poses, load_results([args.result])[0], symmetry=args.symmetry)
+    numbers = _numbers(poses, sampling, agreement)
+    if target is not None:
+        with written_folder(target) as folder:
+            _write(folder, numbers, sampling, view_density(poses, symmetry=args.symmetry))
+    show("poses", numbers, _lines(poses, sampling, agreement), [target] if target is not None else [])
     return 0
 
 
@@ -88,23 +92,18 @@ def _lines(poses: Poses, sampling: SCF, agreement: PoseAgreement | None) -> list
     ]
     warnings = list(dict.fromkeys((*poses.warnings, *sampling.warnings)))
     if agreement is not None:
-        lines.append(f"rank correlation of sampling with dFSC over directions: {agreement.correlation:.2f}")
+        if math.isfinite(agreement.correlation):
+            lines.append(f"rank correlation of sampling with dFSC over directions: {agreement.correlation:.2f}")
         warnings += agreement.warnings
     return lines + [f"! {warning}" for warning in warnings]
 
 
-def _write(folder: Any, poses: Poses, sampling: SCF, agreement: PoseAgreement | None, density: ViewDensity) -> None:
-    import json
-
-    from ..directions import angles
-    from ..export import write_table
-    from ..plot_poses import views_figure
-    from ..plots import save_figure
-    from ..summary import json_ready
+def _numbers(poses: Poses, sampling: SCF, agreement: PoseAgreement | None) -> dict[str, Any]:
+    from ..summary.tables import warning_items
 
     numbers: dict[str, Any] = {
         "source": poses.source,
-        "kind": poses.kind,
+        "pose_kind": poses.kind,
         "n_views": len(poses),
         "second_moment": list(poses.second_moment),
         "symmetry": sampling.symmetry,
@@ -113,17 +112,26 @@ def _write(folder: Any, poses: Poses, sampling: SCF, agreement: PoseAgreement | 
         "scf_star": sampling.scf_star,
         "unsampled": sampling.f0,
         "mean_samples": sampling.mean_samples,
-        "warnings": list(dict.fromkeys((*poses.warnings, *sampling.warnings))),
+        "verdict": sampling.verdict,
+        "warnings": warning_items(dict.fromkeys((*poses.warnings, *sampling.warnings)), "poses"),
     }
     if agreement is not None:
         numbers["agreement"] = {
             "correlation": agreement.correlation,
             "best": agreement.best,
             "correlations": agreement.correlations,
-            "warnings": list(agreement.warnings),
+            "warnings": warning_items(agreement.warnings, "poses"),
         }
-    text = json.dumps(json_ready(numbers), indent=2, allow_nan=False, ensure_ascii=False)
-    (folder / "summary.json").write_text(text + "\n", encoding="utf-8")
+    return numbers
+
+
+def _write(folder: Any, numbers: Mapping[str, Any], sampling: SCF, density: ViewDensity) -> None:
+    from ..geometry.directions import angles
+    from ..outputs.folder import write_summary, write_table
+    from ..plots.figures import save_figure
+    from ..plots.poses import views_figure
+
+    write_summary(folder, "poses", numbers)
     rows = zip(*angles(density.axes), density.density, strict=True)
     write_table(folder / "view_density.csv", ["zenith", "azimuth", "density"], rows)
     save_figure(views_figure(density, sampling), folder / "views.png")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from ._inputs import InputPath
 from ._saved import add_results, load_results
 
 __all__ = ["add_parser", "run"]
@@ -32,6 +33,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--half-maps",
         nargs=2,
+        type=InputPath,
         metavar=("HALF1", "HALF2"),
         help="add slices of the map and of its low-pass at FSO = 0.9",
     )
@@ -39,8 +41,15 @@ def add_parser(subparsers: Any) -> None:
         "--fsc",
         action="append",
         default=[],
+        type=InputPath,
         metavar="FILE",
-        help="FSC of another program to draw over ours: postprocess.star of RELION, text of cryoSPARC, XML of EMDB",
+        help="FSC of another program to draw over ours: star of RELION, text of cryoSPARC, 3DFSC or EMAN, XML of EMDB",
+    )
+    parser.add_argument(
+        "--bingham",
+        choices=("p_textbook", "p_published", "p_calibrated"),
+        help="curve of the Bingham test to draw (default: calibrated where there is one, else textbook; "
+        "the published one grows with anisotropy, the others fall)",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace an existing file")
     parser.set_defaults(run=run)
@@ -59,16 +68,14 @@ def run(args: argparse.Namespace) -> int:
     int
         The exit code.
     """
-    from pathlib import Path
+    from ..errors import SettingsError
+    from ..inputs.fsc_curves import read_fsc
+    from ..inputs.half_maps import open_half_maps
+    from ..outputs.report import write_report
+    from ..results.targets import file_target
+    from ._terminal import show
 
-    from ..errors import OutputError, SettingsError
-    from ..fscfiles import read_fsc
-    from ..maps import open_half_maps
-    from ..report import write_report
-    from ._terminal import say
-
-    if Path(args.output).exists() and not args.overwrite:
-        raise OutputError(f"{args.output} exists already; choose another name or allow overwriting (--overwrite).")
+    target = file_target(args.output, overwrite=args.overwrite)
     results = load_results(args.results)
     if args.half_maps and len(results) > 1:
         raise SettingsError(f"Slices are drawn for one analysis, but {len(results)} were given; leave out --half-maps.")
@@ -82,6 +89,6 @@ def run(args: argparse.Namespace) -> int:
             )
     first = results[0].settings
     curves = [c for path in args.fsc for c in read_fsc(path, box_length=max(first.box) * first.voxel_size)]
-    page = write_report(results, args.output, maps=maps, labels=args.label, curves=curves, overwrite=args.overwrite)
-    say(f"written to {page}")
+    page = write_report(results, target, maps=maps, labels=args.label, curves=curves, bingham=args.bingham)
+    show("files", {}, (), [page])
     return 0

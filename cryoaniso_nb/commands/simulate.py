@@ -5,9 +5,12 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from ._arguments import add_scheduler
+from ._arguments import add_overwrite, add_scheduler
+from ._inputs import InputPath, path_or
 
-__all__ = ["add_parser", "run"]
+__all__ = ["VIEWS", "add_parser", "run"]
+
+VIEWS = ("uniform", "side-views", "top-views")  # as in simulate/particles.py, which isn't loaded for the parser
 
 
 def add_parser(subparsers: Any) -> None:
@@ -22,13 +25,17 @@ def add_parser(subparsers: Any) -> None:
         "simulate",
         help="half maps from noisy projections of an atomic model, at given poses",
         description="Project an atomic model at poses of a file or at views drawn from a distribution, add noise to "
-        "each projection, reconstruct two half maps and write half1.mrc, half2.mrc and summary.json to a folder.",
+        "each projection, reconstruct two half maps and write half1.mrc, half2.mrc, the poses used (poses.star) and "
+        "summary.json to a folder.",
     )
-    parser.add_argument("model", metavar="MODEL", help="atomic model (.cif, .pdb, also .gz)")
+    parser.add_argument("model", type=InputPath, metavar="MODEL", help="atomic model (.cif, .pdb, also .gz)")
     parser.add_argument(
-        "--poses", default="uniform", metavar="POSES",
-        help="poses (.star, .cs), or uniform, side-views or top-views (default: uniform)",
-    )  # fmt: skip
+        "--poses",
+        type=path_or(*VIEWS),
+        default=VIEWS[0],
+        metavar="POSES",
+        help=f"poses (.star, .cs), or {', '.join(VIEWS[:-1])} or {VIEWS[-1]} (default: {VIEWS[0]})",
+    )
     parser.add_argument("--particles", type=int, metavar="N", help="particles to draw (default: all poses, or 5000)")
     parser.add_argument(
         "--snr", type=float, default=0.05, metavar="RATIO", help="signal to noise of a projection (default: 0.05)"
@@ -43,10 +50,16 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--b-factor", type=float, default=0.0, metavar="Å2", help="envelope of projections (default: 0)"
     )
+    parser.add_argument(
+        "--unfiltered",
+        dest="regularize",
+        action="store_false",
+        help="do not damp noise where it exceeds signal: half maps like the unfiltered ones of a refinement",
+    )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of views, half sets and noise (default: 0)")
     add_scheduler(parser)
     parser.add_argument("-o", "--output", metavar="OUT", required=True, help="folder to write")
-    parser.add_argument("--overwrite", action="store_true", help="replace the folder of an earlier run")
+    add_overwrite(parser)
     parser.set_defaults(run=run)
 
 
@@ -63,25 +76,26 @@ def run(args: argparse.Namespace) -> int:
     int
         The exit code.
     """
-    import json
+    from ..inputs.half_maps import write_map
+    from ..inputs.relion import write_poses
+    from ..outputs.folder import write_summary
+    from ..results.targets import folder_target
+    from ..results.writing import written_folder
+    from ..simulate.particles import simulate_from_model
+    from ..summary.tables import warning_items
+    from ._terminal import show, watched
 
-    from ..export import check_output, output_folder
-    from ..maps import write_map
-    from ..simulate_model import simulate_from_model
-    from ._terminal import say, shown_progress
-
-    check_output(args.output, overwrite=args.overwrite)
-    settings = {
-        name: getattr(args, name)
-        for name in ("particles", "snr", "tilt", "box", "voxel_size", "symmetry", "assembly", "b_factor", "seed")
-    }
-    with shown_progress() as progress:
-        maps = simulate_from_model(args.model, args.poses, scheduler=args.scheduler, progress=progress, **settings)
-    with output_folder(args.output, overwrite=args.overwrite) as folder:
+    target = folder_target(args.output, overwrite=args.overwrite)
+    names = ["particles", "snr", "tilt", "box", "voxel_size", "symmetry", "assembly", "b_factor", "regularize", "seed"]
+    settings = {name: getattr(args, name) for name in names}
+    with watched(args.scheduler) as execution:
+        maps = simulate_from_model(args.model, args.poses, execution=execution, **settings)
+    numbers = {"model": args.model, "poses": args.poses, **settings, "warnings": warning_items(maps.warnings)}
+    with written_folder(target) as folder:
         for name, half in (("half1", maps.half1), ("half2", maps.half2)):
             write_map(folder / f"{name}.mrc", half, maps.voxel_size, labels=("cryoaniso_nb: simulated half map",))
-        summary = {"model": args.model, "poses": args.poses, **settings, "notes": list(maps.warnings)}
-        (folder / "summary.json").write_text(json.dumps(summary, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    print("\n".join(maps.warnings))
-    say(f"written to {args.output}")
+        assert maps.poses is not None
+        write_poses(folder / "poses.star", maps.poses)
+        write_summary(folder, "simulation", numbers)
+    show("simulation", numbers, maps.warnings, [target])
     return 0

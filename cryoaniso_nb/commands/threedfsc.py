@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from ._results import add_inputs, analyzed, opened
 
 if TYPE_CHECKING:
-    from ..maps import HalfMaps
-    from ..measures.threedfsc import ThreeDFSC
+    from ..inputs.half_maps import HalfMaps
+    from ..measures.isosurface import SphericityCurve
+    from ..measures.threedfsc_volume import ThreeDFSC
 
 __all__ = ["add_parser", "run"]
 
@@ -60,51 +61,49 @@ def run(args: argparse.Namespace) -> int:
     int
         The exit code.
     """
-    from pathlib import Path
+    from ..measures.isosurface import sphericity_curve
+    from ..results.targets import file_target
+    from ._terminal import show
 
-    from ..errors import OutputError
-    from ..measures.sphericity import sphericity_curve
-    from ._terminal import say
-
-    if Path(args.output).exists() and not args.overwrite:
-        raise OutputError(f"{args.output} exists already; choose another name or allow overwriting (--overwrite).")
+    target = file_target(args.output, overwrite=args.overwrite)
     volume = _volume(args, opened(args))
     curve = sphericity_curve(volume)
-    path = volume.write_mrc(args.output, overwrite=args.overwrite)
-    print("\n".join(volume.labels))
-    print("\nthreshold  sphericity")
+    path = volume.write_mrc(target)
+    numbers = {
+        "definition": volume.definition,
+        "thresholds": curve.thresholds.tolist(),
+        "sphericity": curve.values.tolist(),
+        "reaches_last_shell": curve.limited.tolist(),
+        "labels": list(volume.labels),
+    }
+    show("threedfsc", numbers, _lines(volume, curve), [path])
+    return 0
+
+
+def _lines(volume: ThreeDFSC, curve: SphericityCurve) -> list[str]:
+    lines = [*volume.labels, "", "threshold  sphericity"]
     for threshold, value, limited in zip(curve.thresholds, curve.values, curve.limited, strict=True):
         note = "  reaches the last shell: hides what lies beyond" if limited else ""
-        print(f"{threshold:9.3f}  {value:10.4f}{note}")
+        lines.append(f"{threshold:9.3f}  {value:10.4f}{note}")
     if volume.definition == "project":
-        print("\nOnly --definition tan2017 compares with sphericities printed by 3DFSC (threshold 0.5).")
-    say(f"written to {path}")
-    return 0
+        lines += ["", "Only --definition tan2017 compares with sphericities printed by 3DFSC (threshold 0.5)."]
+    return lines
 
 
 def _volume(args: argparse.Namespace, maps: HalfMaps | None) -> ThreeDFSC:
     from ..errors import SettingsError
     from ..measures.tan2017 import threedfsc_tan2017
-    from ..measures.threedfsc import threedfsc
-    from ._terminal import shown_progress
+    from ._terminal import watched
 
     if args.definition == "tan2017":
         if maps is None:
             raise SettingsError(
                 "The definition tan2017 is computed from voxels: give the two half maps, not a result.npz."
             )
-        with shown_progress() as progress:
-            return threedfsc_tan2017(maps, cutoff=args.cutoff, progress=progress)
+        with watched() as execution:
+            return threedfsc_tan2017(maps, cutoff=args.cutoff, execution=execution)
     if args.cutoff:
         raise SettingsError("--cutoff is a rule of --definition tan2017; give both, or leave it out.")
     result = analyzed(args, maps)
-    settings = result.settings
-    with shown_progress() as progress:
-        return threedfsc(
-            result.dfsc,
-            result.global_fsc.fsc,
-            settings.box,
-            settings.voxel_size,
-            settings.cone_half_angle,
-            progress=progress,
-        )
+    with watched() as execution:
+        return result.threedfsc(execution=execution)

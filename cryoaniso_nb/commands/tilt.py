@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import argparse
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
+
+from ._arguments import add_overwrite
+from ._inputs import InputPath
 
 if TYPE_CHECKING:
     from ..measures.tilt import TiltAdvice
@@ -28,8 +32,10 @@ def add_parser(subparsers: Any) -> None:
         description="From the poses of an untilted data set, predict how evenly Fourier space is sampled at stage "
         "tilts, and with the analysis of its half maps the Fourier shell occupancy; recommend a tilt.",
     )
-    parser.add_argument("poses", metavar="POSES", help="particles of an untilted data set (.star, .cs)")
-    parser.add_argument("--result", metavar="OUT", help="folder or result.npz of the analysis of its half maps")
+    parser.add_argument("poses", type=InputPath, metavar="POSES", help="particles of an untilted data set (.star, .cs)")
+    parser.add_argument(
+        "--result", type=InputPath, metavar="OUT", help="folder or result.npz of the analysis of its half maps"
+    )
     parser.add_argument("--symmetry", default="C1", metavar="GROUP", help="point group, e.g. C4, D7, O (default: C1)")
     parser.add_argument(
         "--tilts", type=float, nargs="+", metavar="DEGREES", help="tilts to predict, from 0 on (default: 0 5 ... 60)"
@@ -40,7 +46,7 @@ def add_parser(subparsers: Any) -> None:
         help="let the signal fall as cos(tilt), for the longer path through ice",
     )
     parser.add_argument("-o", "--output", metavar="OUT", help="folder to write table, prediction and figure to")
-    parser.add_argument("--overwrite", action="store_true", help="replace the folder of an earlier run")
+    add_overwrite(parser)
     parser.set_defaults(run=run)
 
 
@@ -57,31 +63,24 @@ def run(args: argparse.Namespace) -> int:
     int
         The exit code.
     """
-    from ..export import check_output, output_folder
+    from ..inputs.poses import read_poses
     from ..measures.tilt import TILTS, tilt_advice
-    from ..poses import read_poses
+    from ..results.targets import folder_target
+    from ..results.writing import written_folder
     from ._saved import load_results
-    from ._terminal import say
+    from ._terminal import show
 
-    if args.output:
-        check_output(args.output, overwrite=args.overwrite)
+    target = folder_target(args.output, overwrite=args.overwrite) if args.output else None
     poses = read_poses(args.poses)
-    settings: dict[str, Any] = {}
-    if args.result:
-        result = load_results([args.result])[0]
-        settings = {
-            "dfsc": result.dfsc,
-            "threshold": result.settings.threshold,
-            "cone_half_angle": result.settings.cone_half_angle,
-        }
+    result = load_results([args.result])[0] if args.result else None
     advice = tilt_advice(
-        poses, symmetry=args.symmetry, tilts=args.tilts or TILTS, thickness_loss=args.thickness_loss, **settings
+        poses, result, symmetry=args.symmetry, tilts=args.tilts or TILTS, thickness_loss=args.thickness_loss
     )
-    print("\n".join(_lines(advice)))
-    if args.output:
-        with output_folder(args.output, overwrite=args.overwrite) as folder:
-            _write(folder, advice)
-        say(f"written to {args.output}")
+    numbers = _numbers(advice)
+    if target is not None:
+        with written_folder(target) as folder:
+            _write(folder, numbers, advice)
+    show("tilt", numbers, _lines(advice), [target] if target is not None else [])
     return 0
 
 
@@ -103,26 +102,27 @@ def _lines(advice: TiltAdvice) -> list[str]:
     return lines + [f"! {warning}" for warning in advice.warnings]
 
 
-def _write(folder: Any, advice: TiltAdvice) -> None:
-    import json
+def _numbers(advice: TiltAdvice) -> dict[str, Any]:
+    from ..summary.tables import warning_items
 
-    from ..export import write_table
-    from ..plot_poses import tilt_figure
-    from ..plots import save_figure
-    from ..summary import json_ready
-
-    numbers = {
+    return {
         "advice": advice.advice,
         "recommended_degrees": advice.recommended,
         "symmetry": advice.symmetry,
         "n_views": advice.n_views,
         "thickness_loss": advice.thickness_loss,
         "assumptions": list(advice.assumptions),
-        "warnings": list(advice.warnings),
+        "warnings": warning_items(advice.warnings, "poses"),
         "tilts": [dict(zip(COLUMNS, row, strict=True)) for row in _rows(advice)],
     }
-    text = json.dumps(json_ready(numbers), indent=2, allow_nan=False, ensure_ascii=False)
-    (folder / "summary.json").write_text(text + "\n", encoding="utf-8")
+
+
+def _write(folder: Any, numbers: Mapping[str, Any], advice: TiltAdvice) -> None:
+    from ..outputs.folder import write_summary, write_table
+    from ..plots.figures import save_figure
+    from ..plots.poses import tilt_figure
+
+    write_summary(folder, "tilt", numbers)
     write_table(folder / "tilt.csv", COLUMNS, _rows(advice))
     if advice.has_maps:
         columns = ["frequency", *(f"fso_{tilt:g}" for tilt in advice.tilts)]

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import permutations, product
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from ..results import DirectionalFSC, Result
-from .sampling import HasViews, cone_sampling, view_array, view_histogram
+from ..inputs.poses import SINGLE
+from ..results.types import DirectionalFSC, Measured, Result
+from .sampling import HasViews, cone_sampling, sampling_spread, view_array, view_histogram
 
-__all__ = ["AS_GIVEN", "PoseAgreement", "pose_agreement"]
+__all__ = ["AS_GIVEN", "UNEVEN", "PoseAgreement", "pose_agreement"]
 
 Floats = NDArray[np.float64]
 
@@ -27,6 +29,7 @@ LOW, HIGH = 0.05, 0.95  # mean dFSC of the shells that tell directions apart
 BETTER, GOOD = 0.2, 0.5  # a correlation higher by so much, and at least so high, is clearly better
 SAME_SIZE = 0.03  # share by which image and box may differ: calibration of the magnification
 UNEVEN = 0.2  # relative spread of sampling from which on it should show in dFSC
+PLAIN = 0.8  # expected correlation from which on its absence tells
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -36,7 +39,7 @@ class PoseAgreement(Result):
     Attributes
     ----------
     correlation : float
-        Of the poses as given; NaN where sampling or dFSC is the same everywhere.
+        Of the poses as given; NaN where sampling or dFSC is the same everywhere, and of subtomograms.
     best : str
         The reading of the poses that fits best, 'as given' if no other is clearly better.
     best_correlation : float
@@ -49,6 +52,9 @@ class PoseAgreement(Result):
         Predicted sampling, and mean dFSC over the shells compared.
     warnings : tuple of str
         What to mend, in words.
+    expected : float
+        The correlation that sampling and noise let expect of a particle with the same power in all
+        directions: low where noise hides what the views do. NaN where nothing can be compared.
     """
 
     correlation: float
@@ -56,9 +62,20 @@ class PoseAgreement(Result):
     best_correlation: float
     correlations: dict[str, float]
     spread: float
-    sampling: Floats
-    signal: Floats
+    sampling: Annotated[Floats, "A"]
+    signal: Annotated[Floats, "A"]
     warnings: tuple[str, ...] = ()
+    expected: float = float("nan")
+
+    @property
+    def fits(self) -> bool:
+        """Whether the poses may be those of the map: no other reading fits clearly better, and unevenness shows."""
+        return self.best == AS_GIVEN and self.explains
+
+    @property
+    def explains(self) -> bool:
+        """Whether sampling shows in dFSC, as far as it should: it is uneven, and noise doesn't hide it."""
+        return not (self.spread > UNEVEN and self.expected >= PLAIN and self.correlation < BETTER)
 
 
 def _readings() -> dict[str, Floats]:
@@ -80,14 +97,17 @@ def _name(order: tuple[int, ...], signs: tuple[int, ...]) -> str:
         mirrored = [axis for axis in axes if axis not in mirrored]
     words = []
     if order != (0, 1, 2):
-        words.append(f"axes in the order ({', '.join(axes[i] for i in order)})")
+        words.append(f"(z, y, x) taken as ({', '.join(axes[i] for i in reversed(order))})")
     if mirrored:
         words.append(f"{mirrored[0]} mirrored (the other hand)" if order == (0, 1, 2) else f"{mirrored[0]} mirrored")
     return " and ".join(words) or AS_GIVEN
 
 
-def _signal(dfsc: DirectionalFSC) -> Floats:
-    """Mean dFSC of each axis over the shells where it is neither 1 nor noise."""
+def _signal(dfsc: DirectionalFSC, sampling: Floats) -> tuple[Floats, float]:
+    """Mean dFSC of each axis over the shells where it is neither 1 nor noise, and its expected correlation.
+
+    SSNR is proportional to sampling in each shell; dFSC has the variance (1 - f^2)^2/(2 n_eff).
+    """
     measured = np.isfinite(dfsc.values)
     share = dfsc.areas[:, None] * measured
     total = share.sum(axis=0)
@@ -96,8 +116,14 @@ def _signal(dfsc: DirectionalFSC) -> Floats:
     shells = (mean > LOW) & (mean < HIGH) & measured.all(axis=0)
     shells[:4] = False  # few coefficients
     if not shells.any():
-        return np.full(len(filled), np.nan)
-    return np.asarray(filled[:, shells].mean(axis=1))
+        return np.full(len(filled), np.nan), float("nan")
+    c, n_eff, areas = mean[shells] / (1 - mean[shells]), dfsc.n_eff[:, shells], dfsc.areas
+    ssnr = c * sampling[:, None]
+    predicted = (ssnr / (1 + ssnr)).mean(axis=1)
+    explained = np.average((predicted - np.average(predicted, weights=areas)) ** 2, weights=areas)
+    variance = (1 - mean[shells] ** 2) ** 2 / (2 * np.maximum(n_eff, 1.0))
+    noise = np.average(variance.sum(axis=1), weights=areas) / shells.sum() ** 2
+    return np.asarray(filled[:, shells].mean(axis=1)), float(np.sqrt(explained / (explained + noise)))
 
 
 def _rank_correlation(a: Floats, b: Floats, areas: Floats) -> float:
@@ -108,7 +134,7 @@ def _rank_correlation(a: Floats, b: Floats, areas: Floats) -> float:
 
 
 def pose_agreement(
-    poses: HasViews | NDArray[np.floating], dfsc: DirectionalFSC, *, symmetry: str = "C1", cone_half_angle: float = 17.0
+    poses: HasViews | NDArray[np.floating], result: Measured | DirectionalFSC, *, symmetry: str = "C1"
 ) -> PoseAgreement:
     """Compare the sampling that poses predict with the dFSC of the map made from them.
 
@@ -116,12 +142,10 @@ def pose_agreement(
     ----------
     poses : Poses or ndarray, shape (N, 3)
         Views, and rotations if known.
-    dfsc : DirectionalFSC
-        Of the half maps: ``result.dfsc``.
+    result : AnalysisResult or DirectionalFSC
+        Of the half maps.
     symmetry : str
         Point group of the particle.
-    cone_half_angle : float
-        Degrees, as in the analysis of `dfsc`.
 
     Returns
     -------
@@ -139,7 +163,7 @@ def pose_agreement(
 
     Examples
     --------
-    >>> from cryoaniso_nb.directions import areas, axes_for
+    >>> from cryoaniso_nb.geometry.directions import areas, axes_for
     >>> side_views = np.array([[np.cos(a), np.sin(a), 0] for a in np.linspace(0, 3, 60)])
     >>> values = np.clip(axes_for(81)[:, 2:] ** 2, 0.1, 0.9) * np.ones(8)
     >>> dfsc = DirectionalFSC(frequency=np.arange(1, 9) / 20, axes=axes_for(81), areas=areas(81), values=values,
@@ -147,11 +171,11 @@ def pose_agreement(
     >>> pose_agreement(side_views, dfsc).best
     'as given'
     """
-    signal = _signal(dfsc)
+    dfsc = result if isinstance(result, DirectionalFSC) else result.dfsc
     views = view_array(poses)
 
     def sampling_along(axes: Floats, directions: Floats) -> Floats:
-        return cone_sampling(view_histogram(directions, axes, symmetry), cone_half_angle)
+        return cone_sampling(view_histogram(directions, axes, symmetry), dfsc.cone_half_angle)
 
     # mirroring the views and leaving the axes is the same as mirroring the axes
     readings = {name: sampling_along(dfsc.axes @ matrix, views) for name, matrix in _readings().items()}
@@ -159,16 +183,18 @@ def pose_agreement(
     if rotations is not None:
         readings[INVERSE] = sampling_along(dfsc.axes, rotations[:, :, 2])
     given = readings[AS_GIVEN]
-    spread = float(np.sqrt(np.average((given - 1) ** 2, weights=dfsc.areas)))
+    spread = sampling_spread(given, dfsc.areas)
+    signal, expected = _signal(dfsc, given)
     correlations = dict.fromkeys(readings, float("nan"))
-    if np.isfinite(signal).all():
+    single = getattr(poses, "kind", SINGLE) == SINGLE  # else a pose samples more than one central plane
+    if single and np.isfinite(signal).all():
         correlations = {name: _rank_correlation(s, signal, dfsc.areas) for name, s in readings.items()}
     found = {name: value for name, value in correlations.items() if np.isfinite(value)}
     own = correlations[AS_GIVEN]
     best = max(found, key=lambda name: (round(found[name], 3), name == AS_GIVEN, -len(name))) if found else AS_GIVEN
     if best != AS_GIVEN and not (found[best] >= GOOD and found[best] - own >= BETTER):
         best = AS_GIVEN
-    return PoseAgreement(
+    agreement = PoseAgreement(
         correlation=own,
         best=best,
         best_correlation=correlations[best],
@@ -176,8 +202,9 @@ def pose_agreement(
         spread=spread,
         sampling=given,
         signal=signal,
-        warnings=_size_warnings(poses, dfsc) + _warnings(own, best, correlations[best], spread),
+        expected=expected,
     )
+    return agreement.replace(warnings=_size_warnings(poses, dfsc) + (_warnings(agreement) if single else ()))
 
 
 def _size_warnings(poses: HasViews | NDArray[np.floating], dfsc: DirectionalFSC) -> tuple[str, ...]:
@@ -192,16 +219,17 @@ def _size_warnings(poses: HasViews | NDArray[np.floating], dfsc: DirectionalFSC)
     )
 
 
-def _warnings(own: float, best: str, correlation: float, spread: float) -> tuple[str, ...]:
-    if best != AS_GIVEN:
+def _warnings(agreement: PoseAgreement) -> tuple[str, ...]:
+    own = f"{agreement.correlation:.2f}"
+    if agreement.best != AS_GIVEN:
         return (
-            f"The poses contradict the map: sampling and dFSC over directions correlate with {own:.2f} only, "
-            f"but {correlation:.2f} when read with {best}; check the map's hand and axis order, and that both belong "
-            "to one refinement.",
+            f"The poses contradict the map: sampling and dFSC over directions correlate with {own} only, but "
+            f"{agreement.best_correlation:.2f} when read with {agreement.best}; check the map's hand and axis order, "
+            "and that both belong to one refinement.",
         )
-    if spread > UNEVEN and own < BETTER:
+    if not agreement.explains:
         return (
-            f"The poses don't explain the map: sampling varies by {100 * spread:.0f} % over directions, but its rank "
-            f"correlation with dFSC is only {own:.2f}; do they belong to one refinement?",
+            f"The poses don't explain the map: sampling varies by {100 * agreement.spread:.0f} % over directions, but "
+            f"its rank correlation with dFSC is only {own}; do they belong to one refinement?",
         )
     return ()

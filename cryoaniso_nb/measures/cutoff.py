@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from ..errors import ResultError
-from ..results import FSO, DirectionalFSC, ResolutionFlag
-from .crossing import first_crossing
+from ..results.types import FSO, DirectionalFSC, ResolutionFlag
+from .crossing import crossing
 
 __all__ = ["cut_off_caution", "fso_cut_off"]
 
@@ -15,7 +15,7 @@ FEW = 10  # effective coefficients in a cone below which dFSC passes 0.143 by ch
 
 
 def fso_cut_off(fso: FSO, level: float = ONSET) -> float:
-    """The frequency where FSO first falls to a level: up to there the map is isotropic.
+    """The frequency where FSO falls to a level: up to there the map is isotropic.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ def fso_cut_off(fso: FSO, level: float = ONSET) -> float:
     Raises
     ------
     ResultError
-        When FSO never falls below the level, or is below it from the first shell on.
+        When FSO never falls below the level, or lies below it from the lowest shells on.
 
     Examples
     --------
@@ -41,22 +41,22 @@ def fso_cut_off(fso: FSO, level: float = ONSET) -> float:
     >>> fso_cut_off(result.fso, 0.5) == result.fso.middle.frequency
     True
     """
-    crossing = first_crossing(fso.frequency, fso.occupancy, level)
-    if crossing.flag is ResolutionFlag.CROSSED:
-        return crossing.frequency
-    if crossing.flag is ResolutionFlag.NOT_CROSSED:
+    found = crossing(fso.frequency, fso.occupancy, level)
+    if found.flag is ResolutionFlag.CROSSED:
+        return found.frequency
+    if found.flag is ResolutionFlag.NOT_CROSSED:
         raise ResultError(
             f"FSO never falls below {level:g} up to Nyquist ({1 / fso.frequency[-1]:.2f} Å): the map is isotropic "
             "as far as its voxels reach, so there is no cut-off to filter at; give a resolution if you want one."
         )
     raise ResultError(
-        f"FSO is below {level:g} from the first measured shell on ({1 / fso.frequency[0]:.1f} Å): no part of the map "
+        f"FSO lies below {level:g} from the lowest shells on: no part of the map "
         "is isotropic, so there is no cut-off to filter at; give a resolution if you want one."
     )
 
 
 def cut_off_caution(dfsc: DirectionalFSC, cut_off: float) -> str:
-    """What to be careful about with a cut-off read from FSO.
+    """Warning about a cut-off read from FSO.
 
     Parameters
     ----------

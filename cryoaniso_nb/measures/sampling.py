@@ -15,11 +15,20 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..directions import cube_nodes
 from ..errors import PosesError, SettingsError
-from ..symmetry import orbit
+from ..geometry.cones import cone_weight
+from ..geometry.directions import cube_faces, cube_nodes, golden_turns
+from ..geometry.symmetry import orbit
 
-__all__ = ["HasViews", "cone_sampling", "plane_kernel", "tilted_views", "view_array", "view_histogram"]
+__all__ = [
+    "HasViews",
+    "cone_sampling",
+    "plane_kernel",
+    "sampling_spread",
+    "tilted_views",
+    "view_array",
+    "view_histogram",
+]
 
 Floats = NDArray[np.float64]
 
@@ -90,12 +99,10 @@ def plane_kernel(cone_half_angle: float) -> Floats:
     >>> bool(kernel[0] > 3), float(kernel[-1])
     (True, 0.0)
     """
-    edge = np.cos(np.deg2rad(cone_half_angle))
-    width = (1 - edge) / 2
     nearness = np.linspace(0, 1, BINS + 1)
     angle = (np.arange(4000) + 0.5) / 4000 * np.pi / 2
     cosine = np.sqrt(1 - nearness**2)[:, None] * np.cos(angle)  # of plane directions to the axis
-    kernel = np.where(cosine >= edge, np.exp(-(((cosine - 1) / width) ** 2)), 0.0).mean(axis=1)
+    kernel = cone_weight(cosine, cone_half_angle).mean(axis=1)
     kernel /= np.trapezoid(kernel, nearness)
     kernel.flags.writeable = False
     return np.asarray(kernel)
@@ -139,12 +146,8 @@ def _counted(views: Floats) -> tuple[Floats, Floats]:
     """Views and how often each counts: few as they are, many at the nearest nodes of a cube's faces."""
     if len(views) <= MANY:
         return views, np.ones(len(views))
-    face = np.abs(views).argmax(axis=1)
-    line = np.arange(len(views))
-    onto = (FACE - 1) / 2
-    i, j = (
-        np.rint((views[line, (face + turn) % 3] / views[line, face] + 1) * onto).astype(np.int64) for turn in (1, 2)
-    )
+    face, u, v = cube_faces(views)
+    i, j = (np.rint((place + 1) * (FACE - 1) / 2).astype(np.int64) for place in (u, v))
     count = np.bincount((face * FACE + i) * FACE + j, minlength=3 * FACE**2)
     return cube_nodes(FACE)[count > 0], count[count > 0].astype(np.float64)
 
@@ -196,6 +199,29 @@ def cone_sampling(histogram: Floats, cone_half_angle: float, tilt: float = 0.0) 
     return np.asarray(histogram @ _tilted_kernel(plane_kernel(float(cone_half_angle)), float(tilt)))
 
 
+def sampling_spread(sampling: Floats, areas: Floats) -> float:
+    """How much sampling varies over directions.
+
+    Parameters
+    ----------
+    sampling : ndarray, shape (A,)
+        From `cone_sampling`.
+    areas : ndarray, shape (A,)
+        Weight of each axis.
+
+    Returns
+    -------
+    float
+        Standard deviation over the sphere, relative to the mean.
+
+    Examples
+    --------
+    >>> sampling_spread(np.array([0.5, 1.5]), np.array([0.5, 0.5]))
+    0.5
+    """
+    return float(np.sqrt(np.average((sampling - 1) ** 2, weights=areas)))
+
+
 def tilted_views(views: HasViews | NDArray[np.floating], tilt: float) -> Floats:
     """Views after tilting the stage, each at some angle in the plane.
 
@@ -224,6 +250,6 @@ def tilted_views(views: HasViews | NDArray[np.floating], tilt: float) -> Floats:
     u = np.cross(v, aside)
     u /= np.linalg.norm(u, axis=1, keepdims=True)
     w = np.cross(v, u)
-    around = np.pi * (1 + 5**0.5) * np.arange(len(v))[:, None]
+    around = golden_turns(len(v))[:, None]
     t = np.deg2rad(tilt)
     return np.asarray(np.cos(t) * v + np.sin(t) * (np.cos(around) * u + np.sin(around) * w))

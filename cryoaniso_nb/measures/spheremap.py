@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..directions import angles, unit_vectors
 from ..errors import SettingsError
+from ..geometry.cones import cone_weight
+from ..geometry.directions import angles, unit_vectors
 
 __all__ = [
     "PROJECTIONS",
@@ -24,6 +25,7 @@ __all__ = [
     "pixel_directions",
     "pixel_positions",
     "positions_of",
+    "sphere_classes",
     "sphere_raster",
 ]
 
@@ -162,8 +164,10 @@ def sphere_raster(
     size: int,
     cone_half_angle: float,
     projection: str = "polar",
+    *,
+    least: float = 0.5,
 ) -> Floats:
-    """Picture of one value an axis, smoothed with the cone's own kernel.
+    """Picture of one value per axis, smoothed with the cone's own kernel.
 
     Each pixel is the mean of the axes around it, weighted with exp(-((abs(cos t) - 1)/sigma)^2)
     within the cone's half-angle (paper, eq. 1). Where axes are few, the kernel widens to
@@ -182,11 +186,13 @@ def sphere_raster(
         Degrees.
     projection : {'polar', 'equal-area'}
         See the module.
+    least : float
+        Share of the weights that measured axes must have.
 
     Returns
     -------
     ndarray, shape (size, size)
-        NaN outside the disc, and where unmeasured axes weigh more than measured ones.
+        NaN outside the disc, and where measured axes weigh less than `least`.
 
     Raises
     ------
@@ -195,7 +201,7 @@ def sphere_raster(
 
     Examples
     --------
-    >>> from cryoaniso_nb.directions import axes_for
+    >>> from cryoaniso_nb.geometry.directions import axes_for
     >>> picture = sphere_raster(np.full(321, 4.0), axes_for(321), 32, 17.0)
     >>> float(picture[16, 16]), bool(np.isnan(picture[0, 0]))
     (4.0, True)
@@ -204,14 +210,65 @@ def sphere_raster(
     values = np.asarray(values, dtype=np.float64)
     axes = np.ascontiguousarray(axes, dtype=np.float64)
     if values.shape != axes.shape[:1]:
-        raise SettingsError(f"There are {values.size} values for {len(axes)} axes; give one value an axis.")
+        raise SettingsError(f"There are {values.size} values for {len(axes)} axes; give one value per axis.")
     weights, inside = _weights(axes.tobytes(), size, float(cone_half_angle), projection)
     measured = np.isfinite(values)
     known = weights @ measured.astype(np.float64)
     total = weights @ np.where(measured, values, 0.0)
-    mean = np.divide(total, known, out=np.full(known.shape, np.nan), where=known >= 0.5)
+    mean = np.divide(total, known, out=np.full(known.shape, np.nan), where=known >= least)
     picture = np.full(size * size, np.nan)
     picture[inside] = mean
+    return picture.reshape(size, size)
+
+
+def sphere_classes(
+    classes: NDArray[np.integer],
+    count: int,
+    axes: NDArray[np.floating],
+    size: int,
+    cone_half_angle: float,
+    projection: str = "polar",
+) -> NDArray[np.uint8]:
+    """Picture of the class that weighs most around each pixel, with the kernel of `sphere_raster`.
+
+    Parameters
+    ----------
+    classes : ndarray of int, shape (A,)
+        A class an axis, 0 to count - 1.
+    count : int
+        Number of classes.
+    axes : ndarray, shape (A, 3)
+        Unit vectors (x, y, z).
+    size : int
+        Pixels along a side.
+    cone_half_angle : float
+        Degrees.
+    projection : {'polar', 'equal-area'}
+        See the module.
+
+    Returns
+    -------
+    ndarray of uint8, shape (size, size)
+        The class; `count` outside the disc.
+
+    Raises
+    ------
+    SettingsError
+        For another projection.
+
+    Examples
+    --------
+    >>> from cryoaniso_nb.geometry.directions import axes_for
+    >>> picture = sphere_classes((axes_for(321)[:, 2] > 0.7).astype(int), 2, axes_for(321), 32, 17.0)
+    >>> int(picture[16, 16]), int(picture[16, 1]), int(picture[0, 0])
+    (1, 0, 2)
+    """
+    _check(projection)
+    axes = np.ascontiguousarray(axes, dtype=np.float64)
+    weights, inside = _weights(axes.tobytes(), size, float(cone_half_angle), projection)
+    shares = weights @ np.eye(count)[classes]
+    picture = np.full(size * size, count, dtype=np.uint8)
+    picture[inside] = shares.argmax(axis=1)
     return picture.reshape(size, size)
 
 
@@ -236,7 +293,7 @@ def _weights(axes: bytes, size: int, cone_half_angle: float, projection: str) ->
     edge = np.float32(np.cos(np.deg2rad(reach)))
     near = cosine >= edge
     cosine, column, row = cosine[near], column[near], row[near]
-    weight = np.exp(-(((cosine - 1) * (2 / (1 - edge))) ** 2)).astype(np.float64)
+    weight = cone_weight(cosine, reach).astype(np.float64)
     total = np.bincount(row, weights=weight, minlength=inside.size)
     start = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=inside.size))])
     weight /= total[row]

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Any
 
 import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
-from .. import kernels_volume
-from ..engine import Progress, Volumes, map_tasks
+from ..engine.blocks import check_power
+from ..engine.execution import LOCAL, Execution
+from ..engine.tasks import Volumes, map_tasks
 from ..errors import SettingsError
-from ..fourier import Box, coordinates, hermitian_weights, n_shells
+from ..geometry.directions import cube_faces
+from ..geometry.shells import Box, coordinates, hermitian_weights, n_shells, shell_of
+from ..kernels import volume as kernels_volume
 from .fsc import correlation
-from .threedfsc import ThreeDFSC
+from .threedfsc_volume import ThreeDFSC
 
 __all__ = ["CONE", "cutoff_shell", "threedfsc_tan2017"]
 
@@ -54,8 +56,7 @@ def threedfsc_tan2017(
     *,
     cone_half_angle: float = CONE,
     cutoff: bool = False,
-    progress: Progress | None = None,
-    cancel: threading.Event | None = None,
+    execution: Execution = LOCAL,
 ) -> ThreeDFSC:
     """The 3DFSC volume in the definition of Tan et al. 2017 (doi 10.1038/nmeth.4347).
 
@@ -71,10 +72,8 @@ def threedfsc_tan2017(
     cutoff : bool
         Stop three shells past the first whose global abs(FSC) is below 0.13, as that program
         does. That hides anisotropy beyond, and makes the sphericity larger.
-    progress : callable, optional
-        Called with (stage, done, total).
-    cancel : threading.Event, optional
-        Set it to stop.
+    execution : Execution
+        What hears of progress, what stops it.
 
     Returns
     -------
@@ -85,8 +84,10 @@ def threedfsc_tan2017(
     ------
     SettingsError
         For a cone half-angle outside 3 to 45 degrees.
+    MapError
+        For NaN, infinite or constant half maps.
     Cancelled
-        When `cancel` was set.
+        When ``execution.cancel`` was set.
 
     Examples
     --------
@@ -101,12 +102,13 @@ def threedfsc_tan2017(
     nz, ny, nx = maps.half1.shape
     box: Box = (nz, ny, nx)
     shell, order, starts, products = _sorted_products(maps, box)
+    check_power(np.add.reduceat(products, starts[:-1], axis=0).T, "with the mask" if maps.mask is not None else "")
     fsc = correlation(*np.add.reduceat(products, starts[1:-1], axis=0).T) if len(starts) > 2 else np.empty(0)
     last = cutoff_shell(fsc) if cutoff else n_shells(box)
     half_angle = float(np.deg2rad(cone_half_angle))
     flat = np.zeros(shell.shape, dtype=np.float32).ravel()
     flat[order[: starts[1]]] = 1.0
-    filled = _fill_shells(flat, shell.shape, order, starts, products, box, (fsc, last, half_angle), progress, cancel)
+    filled = _fill_shells(flat, shell.shape, order, starts, products, box, (fsc, last, half_angle), execution)
     half = flat.reshape(shell.shape)
     _symmetrise(half, box)
     return ThreeDFSC(
@@ -127,14 +129,15 @@ def _sorted_products(maps: Volumes, box: Box) -> tuple[NDArray[np.int16], Ints, 
         data = np.asarray(volume, dtype=np.float32)
         halves.append(scipy.fft.rfftn(data if maps.mask is None else data * maps.mask, workers=-1))
     z, y, x = coordinates(box)
-    shell = np.floor(np.sqrt(z[:, None, None] ** 2 + y[:, None] ** 2 + x**2) + 0.5).astype(np.int16)
+    shell = shell_of(np.sqrt(z[:, None, None] ** 2 + y[:, None] ** 2 + x**2)).astype(np.int16)
     last = n_shells(box)
     inside = np.flatnonzero(shell.ravel() <= last)
     order = inside[np.argsort(shell.ravel()[inside], kind="stable")]
     starts = np.searchsorted(shell.ravel()[order], np.arange(last + 2))
     first, second = (h.ravel()[order].astype(np.complex128) for h in halves)
     weight = hermitian_weights(box)[order % x.size]
-    products = np.stack([(first.conj() * second).real, np.abs(first) ** 2, np.abs(second) ** 2], axis=1)
+    with np.errstate(invalid="ignore"):  # of half maps that are refused for it
+        products = np.stack([(first.conj() * second).real, np.abs(first) ** 2, np.abs(second) ** 2], axis=1)
     return shell, order, starts, products * weight[:, None]
 
 
@@ -146,8 +149,7 @@ def _fill_shells(
     products: Floats,
     box: Box,
     settings: tuple[Floats, int, float],
-    progress: Progress | None,
-    cancel: threading.Event | None,
+    execution: Execution,
 ) -> int:
     """Set the values of all shells; returns how many voxels took the global FSC."""
     fsc, last, half_angle = settings
@@ -174,23 +176,20 @@ def _fill_shells(
         flat[order[starts[s] + start : starts[s] + start + values.size]] = np.clip(values, -1, 1)
         return int(empty.sum())
 
-    return sum(map_tasks(fill, tasks, stage="3DFSC volume", progress=progress, cancel=cancel))
+    return sum(map_tasks(fill, tasks, stage="3DFSC volume", execution=execution.on_this_machine()))
 
 
 def _cells(direction: Floats, products: Floats) -> tuple[Floats, Floats, Ints, Floats, Floats, Floats]:
     """One shell's coefficients sorted into cells on three cube faces, antipodes together."""
     side = int(np.clip(np.sqrt(len(direction)) / 10, 2, 32))
-    rows = np.arange(len(direction))
-    face = np.argmax(np.abs(direction), axis=1)
-    major = direction[rows, face]
-    u, v = (direction[rows, (face + turn) % 3] / major for turn in (1, 2))
+    face, u, v = cube_faces(direction)
     i, j = (np.minimum(((c + 1) / 2 * side).astype(np.int64), side - 1) for c in (u, v))
     cell = (face * side + i) * side + j
     order = np.argsort(cell, kind="stable")
     first = np.unique(cell[order], return_index=True)[1]
     edges = np.append(first, len(order))
     sorted_direction = direction[order]
-    upright = sorted_direction * np.sign(major[order])[:, None]
+    upright = sorted_direction * np.sign(direction[order, face[order]])[:, None]
     centres = np.add.reduceat(upright, first, axis=0)
     centres /= np.linalg.norm(centres, axis=1, keepdims=True)
     cosine = np.einsum("ij,ij->i", upright, np.repeat(centres, np.diff(edges), axis=0))

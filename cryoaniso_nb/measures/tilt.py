@@ -10,20 +10,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..directions import angles, axes_for
-from ..directions import areas as areas_for
 from ..errors import SettingsError
-from ..results import DirectionalFSC, ResolutionFlag, Result
-from .agreement import PoseAgreement, pose_agreement
-from .bands import pass_probability
-from .crossing import first_crossing, first_crossings
-from .fso import ONSET, transition_zone
-from .sampling import MAX_TILT, HasViews, cone_sampling, tilted_views, view_array, view_histogram
-from .scf import TROUBLE, scf
+from ..geometry.directions import angles, axes_for
+from ..geometry.directions import areas as areas_for
+from ..inputs.poses import SINGLE
+from ..results.types import DirectionalFSC, Frequencies, Measured, ResolutionFlag, Result
+from .agreement import UNEVEN, PoseAgreement, pose_agreement
+from .crossing import crossing, crossings
+from .expected_occupancy import expected_occupancy
+from .fourier_shell_occupancy import ONSET, transition_zone
+from .sampling import (
+    MAX_TILT,
+    HasViews,
+    cone_sampling,
+    sampling_spread,
+    tilted_views,
+    view_array,
+    view_histogram,
+)
+from .sampling_compensation import SCF, TROUBLE, scf
 
 __all__ = ["TILTS", "TiltAdvice", "predicted_dfsc", "shell_scale", "tilt_advice"]
 
@@ -34,8 +44,6 @@ GAIN = 0.03  # share by which FSO must stay above 0.9 to higher frequencies for 
 MOST = 0.8  # of the best tilt's gain: the smallest tilt that gives so much is recommended
 SURE = 3.0  # standard errors the mean dFSC must stand above 0 to be used
 FIRST_FIT_SHELL = 5
-START_SHELL = 3
-SCF_POINTS = 1000  # enough for two digits
 
 ASSUMPTIONS = (
     "The poses are those of untilted images, and particles lie at every angle in the specimen's plane.",
@@ -91,24 +99,24 @@ class TiltAdvice(Result):
         What makes the prediction doubtful.
     """
 
-    tilts: Floats
-    axes: Floats
-    areas: Floats
-    sampling: Floats
-    scf: Floats
-    scf_star: Floats
-    f0: Floats
-    worst_axis: NDArray[np.int64]
-    worst_zenith: Floats
-    worst_azimuth: Floats
-    worst_sampling: Floats
-    frequency: Floats
-    occupancy: Floats
-    onset: Floats
-    middle: Floats
-    end: Floats
-    worst_resolution: Floats
-    best_resolution: Floats
+    tilts: Annotated[Floats, "T"]
+    axes: Annotated[Floats, "A", 3]
+    areas: Annotated[Floats, "A"]
+    sampling: Annotated[Floats, "T", "A"]
+    scf: Annotated[Floats, "T"]
+    scf_star: Annotated[Floats, "T"]
+    f0: Annotated[Floats, "T"]
+    worst_axis: Annotated[NDArray[np.int64], "T"]
+    worst_zenith: Annotated[Floats, "T"]
+    worst_azimuth: Annotated[Floats, "T"]
+    worst_sampling: Annotated[Floats, "T"]
+    frequency: Frequencies
+    occupancy: Annotated[Floats, "T", "S"]
+    onset: Annotated[Floats, "T"]
+    middle: Annotated[Floats, "T"]
+    end: Annotated[Floats, "T"]
+    worst_resolution: Annotated[Floats, "T"]
+    best_resolution: Annotated[Floats, "T"]
     recommended: float
     advice: str
     assumptions: tuple[str, ...]
@@ -142,7 +150,7 @@ def shell_scale(dfsc: DirectionalFSC, sampling: Floats) -> Floats:
 
     Examples
     --------
-    >>> from cryoaniso_nb.directions import axes_for, areas
+    >>> from cryoaniso_nb.geometry.directions import axes_for, areas
     >>> true, even = np.array([[9.0, 4.0, 1.0, 0.5, 0.25, 0.1]]), np.ones(6)
     >>> dfsc = DirectionalFSC(frequency=np.arange(1, 7) / 20, axes=axes_for(6), areas=areas(6),
     ...                       values=np.repeat(true / (1 + true), 6, axis=0), n_eff=np.full((6, 6), 1e4),
@@ -217,11 +225,10 @@ def predicted_dfsc(scale: Floats, sampling: Floats) -> Floats:
 
 def tilt_advice(
     views: HasViews | NDArray[np.floating],
-    dfsc: DirectionalFSC | None = None,
+    result: Measured | DirectionalFSC | None = None,
     *,
     symmetry: str = "C1",
-    threshold: float = 0.143,
-    cone_half_angle: float = 17.0,
+    threshold: float | None = None,
     tilts: Sequence[float] = TILTS,
     thickness_loss: bool = False,
     agreement: PoseAgreement | None = None,
@@ -232,26 +239,25 @@ def tilt_advice(
     ----------
     views : Poses or ndarray, shape (N, 3)
         Poses of an untilted data set.
-    dfsc : DirectionalFSC, optional
-        Of the half maps made from it: ``result.dfsc``.
+    result : AnalysisResult or DirectionalFSC, optional
+        Of the half maps made from it.
     symmetry : str
         Point group of the particle.
-    threshold : float
-        chi of FSO.
-    cone_half_angle : float
-        Degrees, as in the analysis of `dfsc`.
+    threshold : float, optional
+        chi of FSO; that of `result`, or 0.143.
     tilts : sequence of float
         Degrees, 0 to 80; the first one must be 0.
     thickness_loss : bool
         Let the signal-to-noise ratio fall as cos(tilt), for the longer path through the ice.
     agreement : PoseAgreement, optional
-        Of these poses with `dfsc`, where it is known already; else it is found here.
+        Of these poses with `result`, where it is known already; else it is found here.
 
     Returns
     -------
     TiltAdvice
-        Curves for one plot, one sentence of advice, and what is assumed; with a warning where
-        the poses contradict the half maps (`measures.agreement`).
+        Curves for one plot, one sentence of advice, and what is assumed. No tilt is recommended
+        where sampling is even, where the poses contradict the half maps (`measures.agreement`),
+        which then predict nothing, and for subtomograms.
 
     Raises
     ------
@@ -262,7 +268,7 @@ def tilt_advice(
 
     Examples
     --------
-    >>> from cryoaniso_nb.directions import unit_vectors
+    >>> from cryoaniso_nb.geometry.directions import unit_vectors
     >>> top_views = unit_vectors(np.linspace(0, 40, 200), np.linspace(0, 7000, 200))
     >>> tilt_advice(top_views, tilts=(0, 30, 60)).worst_sampling.round(1).tolist()
     [0.0, 0.0, 0.8]
@@ -272,14 +278,16 @@ def tilt_advice(
         raise SettingsError(
             f"The stage tilts are {list(tilts)}, but they must start with 0 and lie between 0 and {MAX_TILT:g} degrees."
         )
-    if not 0 < threshold < 1:
-        raise SettingsError(f"The threshold is {threshold:g}, but it must lie between 0 and 1.")
+    dfsc, chi, cone = _given(result, threshold)
+    if not 0 < chi < 1:
+        raise SettingsError(f"The threshold is {chi:g}, but it must lie between 0 and 1.")
     directions = view_array(views)
     axes, areas = (axes_for(321), areas_for(321)) if dfsc is None else (dfsc.axes, dfsc.areas)
     histogram = view_histogram(directions, axes, symmetry)
     loss = np.cos(np.deg2rad(series)) if thickness_loss else np.ones(series.size)
-    sampling = np.stack([cone_sampling(histogram, cone_half_angle, t) for t in series]) * loss[:, None]
-    factors = [scf(tilted_views(directions, t), symmetry=symmetry, points=SCF_POINTS) for t in series]
+    sampling = np.stack([cone_sampling(histogram, cone, t) for t in series]) * loss[:, None]
+    untilted = scf(views, symmetry=symmetry)
+    factors = [untilted, *(scf(tilted_views(directions, t), symmetry=symmetry) for t in series[1:])]
     worst = sampling.argmin(axis=1)
     zenith, azimuth = angles(axes[worst])
     common = {
@@ -300,16 +308,50 @@ def tilt_advice(
         "thickness_loss": thickness_loss,
     }
     curves, notes = _no_curves(series.size), tuple(getattr(views, "warnings", ()))
-    if dfsc is not None:
+    silence = _silence(untilted, sampling_spread(sampling[0] / loss[0], areas))
+    if dfsc is not None and untilted.kind == SINGLE:
         if agreement is None:
-            agreement = pose_agreement(views, dfsc, symmetry=symmetry, cone_half_angle=cone_half_angle)
+            agreement = pose_agreement(views, dfsc, symmetry=symmetry)
         notes += agreement.warnings
-        curves = _curves(dfsc, sampling, threshold)
-        if not np.isfinite(curves["occupancy"]).any():
-            notes = (*notes, "The half maps' FSC is lost in noise in every shell: only sampling is predicted.")
-            curves = _no_curves(series.size)
-    recommended, advice = _recommendation(series, curves, common["scf_star"])
+        if not agreement.fits:
+            silence = (float("nan"), _misfit(agreement))
+        else:
+            curves = _curves(dfsc, sampling, chi)
+            if not np.isfinite(curves["occupancy"]).any():
+                notes = (*notes, "The half maps' FSC is lost in noise in every shell: only sampling is predicted.")
+                curves = _no_curves(series.size)
+    recommended, advice = silence or _recommendation(series, curves, untilted, common["scf_star"])
     return TiltAdvice(**common, **curves, recommended=recommended, advice=advice, warnings=notes)  # type: ignore[arg-type]
+
+
+def _given(
+    result: Measured | DirectionalFSC | None, threshold: float | None
+) -> tuple[DirectionalFSC | None, float, float]:
+    """Directional FSC, threshold and cone that are meant."""
+    if result is None or isinstance(result, DirectionalFSC):
+        dfsc, chi = result, 0.143
+    else:
+        dfsc, chi = result.dfsc, result.settings.threshold
+    return dfsc, chi if threshold is None else threshold, 17.0 if dfsc is None else dfsc.cone_half_angle
+
+
+def _silence(untilted: SCF, spread: float) -> tuple[float, str] | None:
+    """Why no tilt is to be advised whatever the half maps show, if so."""
+    if untilted.kind != SINGLE:
+        return float("nan"), f"No tilt can be recommended: {untilted.doubt}."
+    if spread <= UNEVEN:
+        return (
+            0.0,
+            f"No tilt is needed: sampling is even without it (it varies by {100 * spread:.0f} % over directions).",
+        )
+    return None
+
+
+def _misfit(agreement: PoseAgreement) -> str:
+    return (
+        "No tilt is recommended: the poses don't fit the map (rank correlation of sampling with dFSC over directions "
+        f"{agreement.correlation:.2f}), so what they predict can't be relied on."
+    )
 
 
 def _no_curves(number: int) -> dict[str, Floats]:
@@ -326,27 +368,25 @@ def _curves(dfsc: DirectionalFSC, sampling: Floats, threshold: float) -> dict[st
     occupancy = np.empty((len(sampling), f.size))
     for row, sampled in zip(occupancy, sampling, strict=True):
         predicted = predicted_dfsc(scale, sampled)
-        chance = pass_probability(predicted, dfsc.n_eff, threshold)
-        measured = np.isfinite(chance)
-        total = dfsc.areas @ measured
-        passing = dfsc.areas @ np.where(measured, chance, 0.0)
-        row[:] = np.divide(passing, total, out=np.full(total.shape, np.nan), where=total > 0)
+        row[:] = expected_occupancy(predicted, dfsc.n_eff, dfsc.areas, threshold)
         onset, end = transition_zone(f, row)
         rows["onset"].append(onset.resolution)
-        rows["middle"].append(first_crossing(f, row, 0.5).resolution)
+        rows["middle"].append(crossing(f, row, 0.5).resolution)
         rows["end"].append(end.resolution)
-        crossing, flag, _ = first_crossings(f, predicted, threshold, start=START_SHELL)
-        known = 1 / crossing[flag == ResolutionFlag.CROSSED]
-        lost = known.size == 0 or (flag == ResolutionFlag.BELOW_AT_START).any()
+        at, flag, _ = crossings(f, predicted, threshold, dfsc.n_eff)
+        known = 1 / at[flag == ResolutionFlag.CROSSED]
+        lost = known.size == 0 or (flag == ResolutionFlag.NO_SIGNAL).any()
         rows["worst_resolution"].append(float("nan") if lost else float(known.max()))
         beyond = known.size == 0 or (flag == ResolutionFlag.NOT_CROSSED).any()
         rows["best_resolution"].append(float("nan") if beyond else float(known.min()))
     return {"frequency": f, "occupancy": occupancy, **{name: np.array(values) for name, values in rows.items()}}
 
 
-def _recommendation(tilts: Floats, curves: dict[str, Floats], scf_star: Floats) -> tuple[float, str]:
+def _recommendation(tilts: Floats, curves: dict[str, Floats], untilted: SCF, scf_star: Floats) -> tuple[float, str]:
     if curves["frequency"].size:
         return _by_occupancy(tilts, curves)
+    if untilted.doubt:
+        return float("nan"), f"No tilt can be recommended: {untilted.doubt}."
     return _by_sampling(tilts, scf_star)
 
 
@@ -385,8 +425,6 @@ def _before(value: float) -> str:
 
 def _by_sampling(tilts: Floats, scf_star: Floats) -> tuple[float, str]:
     """The smallest tilt with sampling good enough, else the best one."""
-    if not np.isfinite(scf_star).all():
-        return float("nan"), "No tilt can be recommended: there are too few views to judge their sampling."
     if scf_star[0] >= TROUBLE:
         return 0.0, f"No tilt is needed: sampling is even enough without it (SCF* {scf_star[0]:.2f})."
     enough = np.flatnonzero(scf_star >= TROUBLE)

@@ -12,6 +12,7 @@ from .slices import MapSlicesView, ThreeDFSCView
 from .sphere import SphereView
 from .statistics import StatisticsView
 from .summary_view import SummaryView
+from .survey import SurveyTable, explore_survey
 
 __all__ = [
     "DistributionView",
@@ -24,6 +25,8 @@ __all__ = [
     "SphereView",
     "StatisticsView",
     "SummaryView",
+    "SurveyTable",
     "ThreeDFSCView",
     "explore",
+    "explore_survey",
 ]

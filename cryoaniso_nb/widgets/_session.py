@@ -2,53 +2,40 @@
 
 Widget callbacks may arrive on any thread (it depends on the ipykernel version), results
 arrive on the run's. Both only leave a note here; traits of `SessionState`, and so of every
-widget that observes it, change on one loop alone: the one that ran when the session was made.
+widget that observes it, change on one loop alone, see `_loop`.
 """
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
+import logging
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from traitlets import Any as AnyTrait
-from traitlets import Enum, HasTraits, Int, Unicode
+from traitlets import Bool, Enum, HasTraits, Int, Unicode
 
-from ..engine import Progress
+from ..engine.execution import Execution, Scheduler
 from ..errors import Cancelled, CryoAnisoError, ResultError
+from ._kept import KeptStatistics
+from ._loop import Loop, session_loop
 
 __all__ = ["LiveSession", "SessionState", "Stream"]
+
+_log = logging.getLogger(__name__)
 
 REDRAW_INTERVAL = 0.2  # seconds between two results: at most 5 redraws a second
 SELECTION_INTERVAL = 0.06  # seconds between two moves of a cursor
 PROGRESS_INTERVAL = 0.1
 
 
-class Recuttable(Protocol):
-    """What a session needs of a result."""
-
-    @property
-    def partial(self) -> bool:
-        """Whether more is to come."""
-        ...
-
-    @property
-    def histogram(self) -> Any:
-        """None when no other cones can be cut."""
-        ...
-
-    def with_cones(self, **settings: Any) -> Any:
-        """The same with other cones."""
-        ...
-
-
-Stream = Callable[[Progress, threading.Event], Iterable[Any]]
-Extension = Callable[[Any, Progress, threading.Event], Any]
+Stream = Callable[[Execution], Iterable[Any]]
+Extension = Callable[[Any, Execution], Any]
 
 STATUSES = ("idle", "running", "done", "stopped", "failed", "closed")
 
@@ -66,12 +53,24 @@ class SessionState(HasTraits):
     progress = AnyTrait(("", 0, 0))
     #: A sentence for the error panel, '' when all is well.
     error = Unicode("")
+    #: What the error is about: 'run', 'files', 'cones', or a job's key.
+    about = Unicode("")
+    #: Where the run was started, '' for the top: its progress is shown there.
+    place = Unicode("")
+    #: Whether the result shown is of other inputs than those of the run.
+    stale = Bool(False)
     #: Shell under the cursor, from 1.
     shell = Int(1)
     #: Selected direction (x, y, z), None for none.
     direction = AnyTrait(None, allow_none=True)
-    #: Which Bingham curve is drawn.
-    bingham = Unicode("p_value")
+    #: Which Bingham curve was asked for, '' for the default.
+    bingham = Unicode("")
+    #: Of the half sphere, 'polar' or 'equal-area'.
+    projection = Unicode("polar")
+    #: Ends of the colours of directional resolution in Å, None for those of the results.
+    limits = AnyTrait(None, allow_none=True)
+    #: Ends of the colours of dFSC, None for 0 and 1.
+    dfsc_limits = AnyTrait(None, allow_none=True)
 
 
 @dataclass(slots=True)
@@ -90,26 +89,26 @@ class LiveSession:
     Parameters
     ----------
     stream : callable, optional
-        ``(progress, cancel) -> iterable of results``, coarse to fine.
+        ``(execution) -> iterable of results``, coarse to fine.
     result : optional
         A result to show at once.
+    scheduler : str or distributed.Client
+        Where to compute; progress and stopping are the session's own.
 
     Examples
     --------
-    >>> session = LiveSession(lambda progress, cancel: [])
+    >>> session = LiveSession(lambda execution: [])
     >>> session.state.status
     'idle'
     """
 
-    def __init__(self, stream: Stream | None = None, *, result: Any = None) -> None:
-        try:
-            self._loop: asyncio.AbstractEventLoop | None = asyncio.get_running_loop()
-        except RuntimeError:
-            self._loop = None  # a script: everything happens at once, in the calling thread
+    def __init__(self, stream: Stream | None = None, *, result: Any = None, scheduler: Scheduler = "threads") -> None:
+        self._loop: Loop | None = session_loop()
         self.state = SessionState(result=result, status="idle" if result is None else "done")
-        self._stream = stream
+        self._stream, self._scheduler = stream, scheduler
         self._executor = ThreadPoolExecutor(max_workers=3, thread_name_prefix="cryoaniso")
         self._lock = threading.RLock()
+        self._turn = threading.RLock()  # of whoever changes the state: the loop, or a cell that starts or closes
         self._run: _Run | None = None
         self._latest: Any = result
         self._offered: Any = None
@@ -120,7 +119,11 @@ class LiveSession:
         self._wanted: dict[str, Any] = {}
         self._cut: Future[Any] | None = None
         self._jobs: dict[str, object] = {}
+        self._traceback = ""
         self._on_close: list[Callable[[], None]] = []
+        #: Calibrations, bands and mask corrections of these maps, also those of other cones.
+        self.kept = KeptStatistics()
+        self.kept.remember(result)
         if result is not None:
             self._choose_defaults(result)
 
@@ -165,7 +168,7 @@ class LiveSession:
             self._loop.call_soon_threadsafe(self._guarded, function, *arguments)
 
     def select(self, **changes: Any) -> None:
-        """Change what is selected (shell, direction, bingham, other), newest wins.
+        """Change what is selected (shell, direction, bingham, limits, other), newest wins.
 
         Parameters
         ----------
@@ -185,7 +188,7 @@ class LiveSession:
             self.post(self._finish, run, "stopped")
 
     def recut(self, **settings: Any) -> None:
-        """Cut other cones (cone_half_angle, threshold, axes); newest wins.
+        """Recompute with other cones (cone_half_angle, threshold, axes); newest wins.
 
         Parameters
         ----------
@@ -196,7 +199,34 @@ class LiveSession:
             self._wanted.update(settings)
         self.post(self._cut_next)
 
-    def extend(self, function: Extension) -> None:
+    def complain(self, text: str, about: str) -> None:
+        """Show an error until what it is about is mended; on the loop.
+
+        Parameters
+        ----------
+        text : str
+            A sentence.
+        about : str
+            What it is about.
+        """
+        self.state.about = about
+        self.state.error = text
+
+    def mend(self, *about: str) -> None:
+        """Take away the error about something that holds no longer.
+
+        Parameters
+        ----------
+        *about : str
+            As told to `complain`.
+        """
+        self.post(self._mend, about)
+
+    def _mend(self, about: tuple[str, ...]) -> None:
+        if self.state.about in about:
+            self.state.error = self.state.about = ""
+
+    def extend(self, function: Extension, place: str = "") -> None:
         """Add to the result shown, with progress and Stop; what fails leaves it as it was.
 
         Cutting other cones meanwhile ends it: what it would add belongs to the old ones.
@@ -204,9 +234,11 @@ class LiveSession:
         Parameters
         ----------
         function : callable
-            ``(result, progress, cancel) -> result``, called in a thread.
+            ``(result, execution) -> result``, called in a thread.
+        place : str
+            Where it was asked for; its progress is shown there.
         """
-        self.post(self._extend, function)
+        self.post(self._extend, function, place)
 
     def compute(self, key: str, function: Callable[[], Any], done: Callable[[Any], object]) -> None:
         """Compute something off the loop and hand it to `done` on it; newest of a key wins.
@@ -268,6 +300,29 @@ class LiveSession:
             raise ResultError("This session has no result yet; choose maps and start it.")
         return self._latest
 
+    def describe(self, error: BaseException) -> str:
+        """An error for a panel; its traceback is kept and logged.
+
+        Parameters
+        ----------
+        error : BaseException
+            What was raised.
+
+        Returns
+        -------
+        str
+            One sentence.
+        """
+        self._traceback = "".join(traceback.format_exception(error))  # text: the error itself would hold on to maps
+        expected = isinstance(error, (CryoAnisoError, Cancelled))
+        _log.log(logging.INFO if expected else logging.ERROR, "%s", error, exc_info=None if expected else error)
+        return sentence(error)
+
+    @property
+    def traceback(self) -> str:
+        """Where the last error that was shown came from; '' if there was none."""
+        return self._traceback
+
     def on_close(self, callback: Callable[[], None]) -> None:
         """Call something when the session closes.
 
@@ -293,16 +348,22 @@ class LiveSession:
         ResultError
             When there is nothing to run.
         """
-        self._stream = stream or self._stream
-        if self._stream is None:
+        with self._turn:
+            self._start(stream or self._stream)
+
+    def _start(self, stream: Stream | None) -> None:
+        if stream is None:
             raise ResultError("This session only shows a result; give it maps to run on.")
+        self._stream = stream
         if self._run is not None:
             self._run.cancel.set()
             self._run.abandoned = True
         run = self._run = _Run()
         self._wanted.clear()
+        self.kept.clear()
         self._latest = self._offered = None
-        self.state.error = ""
+        self.state.error = self.state.about = self.state.place = ""
+        self.state.stale = self.state.result is not None
         self.state.progress = ("starting", 0, 0)
         self.state.status = "running"
         if self._loop is None:
@@ -310,18 +371,22 @@ class LiveSession:
         else:
             self._submit(self._work, run, self._stream)
 
-    def _extend(self, function: Extension) -> None:
+    def _extend(self, function: Extension, place: str) -> None:
         base = self._latest
         if base is None:
             raise ResultError("There is no result yet to add to; analyze half maps first.")
-        if self.running or (self._cut is not None and not self._cut.done()):
+        if self._cut is not None and not self._cut.done():  # its result is shown a moment before it ends
+            self._cut.add_done_callback(lambda _cut: self.post(self._extend, function, place))
+            return
+        if self.running:
             raise ResultError("Something is being computed already; wait for it, or stop it first.")
         run = self._run = _Run(extends=True)
 
-        def stream(progress: Progress, cancel: threading.Event) -> Iterable[Any]:
-            yield function(base, progress, cancel)
+        def stream(execution: Execution) -> Iterable[Any]:
+            yield function(base, execution)
 
-        self.state.error = ""
+        self.state.error = self.state.about = ""
+        self.state.place = place
         self.state.progress = ("starting", 0, 0)
         self.state.status = "running"
         self._submit(self._work, run, stream)
@@ -339,14 +404,18 @@ class LiveSession:
             self._run.abandoned = True
         self._stream, self._run = None, None
         self._wanted.clear()
-        self.state.error = ""
+        self.kept.clear()
+        self.state.error = self.state.about = ""
         self._offer(result)
         self.state.status = "done"
 
     def close(self) -> None:
         """Stop the run, let go of results and maps; a second call does nothing."""
-        if self.closed:
-            return
+        with self._turn:
+            if not self.closed:
+                self._close()
+
+    def _close(self) -> None:
         if self._run is not None:
             self._run.cancel.set()
             self._run.abandoned = True
@@ -359,6 +428,7 @@ class LiveSession:
         self.state.result = self.state.other = None
         self._latest = self._offered = self._stream = self._run = self._cut = None
         self._jobs.clear()
+        self.kept.clear()
 
     # --- in the run's thread ---------------------------------------------------------------
 
@@ -379,7 +449,7 @@ class LiveSession:
                 self.post(self._plan_progress)
 
         try:
-            for result in stream(tell, run.cancel):
+            for result in stream(Execution(self._scheduler, progress=tell, cancel=run.cancel)):
                 if run.cancel.is_set():
                     break
                 self._offer(result)
@@ -398,6 +468,7 @@ class LiveSession:
             self.post(self._finish, run, "stopped" if run.cancel.is_set() else "done")
 
     def _offer(self, result: Any) -> None:
+        self.kept.remember(result)
         with self._lock:
             self._latest = self._offered = result
         self.post(self._plan_publish)
@@ -405,12 +476,13 @@ class LiveSession:
     # --- on the loop -------------------------------------------------------------------------
 
     def _guarded(self, function: Callable[..., object], *arguments: Any) -> None:
-        if self.closed:
-            return
-        try:
-            function(*arguments)
-        except Exception as error:
-            self.state.error = sentence(error)
+        with self._turn:
+            if self.closed:
+                return
+            try:
+                function(*arguments)
+            except Exception as error:
+                self.complain(self.describe(error), "")
 
     def _later(self, last: float, interval: float, function: Callable[[], None]) -> None:
         wait = last + interval - time.monotonic()
@@ -430,10 +502,16 @@ class LiveSession:
             result, self._offered = self._offered, None
         if result is None:
             return
-        if self.state.result is None or self.state.result.fso.frequency.size != result.fso.frequency.size:
-            self._choose_defaults(result)
+        self._prepare(result)
         self.state.result = result
+        self.state.stale = False
         self._drawn_at = time.monotonic()  # counted from the end: a slow front end gets its pause
+
+    def _prepare(self, result: Any) -> None:
+        """Choose a shell anew where there are others than before."""
+        before = self.state.result
+        if before is None or before.fso.frequency.size != result.fso.frequency.size:
+            self._choose_defaults(result)
 
     def _choose_defaults(self, result: Any) -> None:
         """Put the cursor where half of the directions pass."""
@@ -476,7 +554,7 @@ class LiveSession:
     def _fail(self, run: _Run, error: BaseException) -> None:
         if run is self._run:
             self._publish()
-            self.state.error = sentence(error)
+            self.complain(self.describe(error), "run")
             self.state.status = "done" if run.extends else "failed"
 
     def _cut_next(self) -> None:
@@ -492,19 +570,25 @@ class LiveSession:
         self._cut.add_done_callback(lambda future: self.post(self._cut_done, future))
 
     def _cut_cones(self, base: Any, settings: dict[str, Any]) -> None:
-        self._offer(base.with_cones(**settings))
+        self._offer(self.kept.restored(base.with_cones(**settings)))
 
     def _cut_done(self, future: Future[Any]) -> None:
         if future.cancelled():
             return
         error = future.exception()
-        self.state.error = "" if error is None else sentence(error)
+        if error is None:
+            self._mend(("cones",))
+        else:
+            self.complain(self.describe(error), "cones")
         self._cut_next()
 
     def _job_done(self, key: str, token: object, future: Future[Any], done: Callable[[Any], object]) -> None:
         if self._jobs.get(key) is token:
             del self._jobs[key]
-            done(future.result())
+            try:
+                done(future.result())
+            except Exception as error:
+                self.complain(self.describe(error), key)
 
 
 def sentence(error: BaseException) -> str:
@@ -523,8 +607,8 @@ def sentence(error: BaseException) -> str:
     Examples
     --------
     >>> sentence(KeyError("a"))
-    "The run failed (KeyError: 'a'); session.result() raises it with its traceback."
+    "Something failed (KeyError: 'a'); print(session.traceback) shows where."
     """
-    if isinstance(error, CryoAnisoError):
+    if isinstance(error, (CryoAnisoError, Cancelled)):
         return str(error)
-    return f"The run failed ({type(error).__name__}: {error}); session.result() raises it with its traceback."
+    return f"Something failed ({type(error).__name__}: {error}); print(session.traceback) shows where."

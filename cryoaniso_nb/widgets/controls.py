@@ -1,4 +1,4 @@
-"""The explorer's controls: run and stop, cones, files to open, export, compare, code."""
+"""The explorer's controls: cones, files to open, export, compare, code."""
 
 from __future__ import annotations
 
@@ -9,115 +9,17 @@ from typing import Any
 
 import ipywidgets
 
-from ..analysis import load_result
-from ..directions import LEVELS
-from ..engine import smallest_cone
+from ..analysis.run import load_result
+from ..engine.tasks import smallest_cone
 from ..errors import CryoAnisoError, OutputError, ResultError
-from ._session import LiveSession, sentence
+from ..geometry.directions import LEVELS
+from ..results.staging import free_name
+from ._session import LiveSession
+from ._shown import figure_options
+from .header import quiet
 from .sources import Source, code
 
-__all__ = ["ComparePanel", "ConeControls", "ExportPanel", "FilePanel", "RunBar"]
-
-
-def _quiet(widget: Any, **traits: Any) -> None:
-    """Set traits that differ."""
-    for name, value in traits.items():
-        if getattr(widget, name) != value:
-            setattr(widget, name, value)
-
-
-class RunBar(ipywidgets.VBox):  # type: ignore[misc]
-    """Headline, progress, Stop and the error panel.
-
-    Parameters
-    ----------
-    session : LiveSession
-        What runs.
-    """
-
-    def __init__(self, session: LiveSession) -> None:
-        self.session = session
-        self.headline = ipywidgets.HTML(layout={"flex": "1 1 auto", "min_width": "0"})
-        self.bar = ipywidgets.IntProgress(min=0, max=1, value=0, layout={"width": "130px"})
-        self.stage = ipywidgets.HTML(layout={"width": "170px"})
-        self.stop = ipywidgets.Button(
-            description="Stop", tooltip="Stop the run and keep what it has found", layout={"width": "96px"}
-        )
-        self.stop.add_class("cryoaniso-stop")
-        self.stop.on_click(self._pressed)
-        self.error = ipywidgets.HTML(layout={"display": "none"})
-        self.error.add_class("cryoaniso-error")
-        right = ipywidgets.HBox([self.stage, self.bar, self.stop], layout={"flex": "0 0 auto", "align_items": "center"})
-        line = ipywidgets.HBox(
-            [self.headline, right], layout={"align_items": "center", "justify_content": "space-between"}
-        )
-        super().__init__([line, self.error])
-        session.state.observe(self._show, names=["status", "progress", "error", "result"])
-        self._show(None)
-
-    def _pressed(self, _button: Any) -> None:
-        if self.session.running:
-            self.session.stop()
-        else:
-            self.session.post(self._again)
-
-    def _again(self) -> None:
-        if self.session.can_run:
-            self.session.start()
-
-    def _show(self, _change: Any) -> None:
-        state = self.session.state
-        running = state.status == "running"
-        stage, done, total = state.progress
-        if running:
-            words = f"{stage} {done}/{total}" if total > 1 else stage
-        else:
-            words = {
-                "idle": "choose maps",
-                "done": "done",
-                "stopped": "stopped",
-                "failed": "failed",
-                "closed": "closed",
-            }[state.status]
-        _quiet(
-            self.stage,
-            value=f'<div class="cryoaniso-stage" data-status="{state.status}" style="font-size:12px;text-align:right;'
-            f'padding-right:8px">{html.escape(words)}</div>',
-        )
-        with self.bar.hold_sync():
-            _quiet(
-                self.bar, max=max(total, 1), value=done if running else max(total, 1) if state.status == "done" else 0
-            )
-            _quiet(
-                self.bar,
-                bar_style={"done": "success", "stopped": "warning", "failed": "danger"}.get(state.status, "info"),
-            )
-        _quiet(
-            self.stop, description="Stop" if running else "Run again", disabled=not (running or self.session.can_run)
-        )
-        text = html.escape(state.error)
-        _quiet(
-            self.error,
-            value=f'<div role="alert" style="border-left:4px solid #d33;padding:4px 10px;font-size:13px">{text}</div>'
-            if text
-            else "",
-        )
-        _quiet(self.error.layout, display=None if text else "none")
-        _quiet(self.headline, value=self._headline(state))
-
-    @staticmethod
-    def _headline(state: Any) -> str:
-        from ..headline import headline
-
-        if state.result is None:
-            return '<span style="font-size:14px">…</span>' if state.status == "running" else ""
-        result = state.result
-        partial = ""
-        if result.partial:
-            done, total = int(result.dfsc.done.sum()), result.dfsc.done.size
-            partial = f" <span style='opacity:0.75'>(partial: {done} of {total} directions)</span>"
-        text = f"<b>{html.escape(headline(result))}</b>{partial}"
-        return f'<div style="font-size:14px;line-height:19px;white-space:normal">{text}</div>'
+__all__ = ["ComparePanel", "ConeControls", "ExportPanel", "FilePanel"]
 
 
 class ConeControls(ipywidgets.HBox):  # type: ignore[misc]
@@ -128,11 +30,11 @@ class ConeControls(ipywidgets.HBox):  # type: ignore[misc]
     session : LiveSession
         Whose cones are cut.
     settings : dict
-        First values.
+        First values; those chosen are written into it, for the next run.
     """
 
     def __init__(self, session: LiveSession, settings: dict[str, Any]) -> None:
-        self.session = session
+        self.session, self.settings = session, settings
         self._following = False
         style = {"description_width": "initial"}
         self.cone = ipywidgets.FloatSlider(
@@ -143,7 +45,7 @@ class ConeControls(ipywidgets.HBox):  # type: ignore[misc]
             description="Cone half-angle (°)",
             readout_format=".1f",
             style=style,
-            layout={"width": "330px"},
+            layout={"flex": "1 1 262px", "max_width": "340px"},
         )
         self.cone.add_class("cryoaniso-cone")
         self.chi = ipywidgets.FloatSlider(
@@ -154,13 +56,13 @@ class ConeControls(ipywidgets.HBox):  # type: ignore[misc]
             description="chi",
             readout_format=".3f",
             style=style,
-            layout={"width": "290px"},
+            layout={"flex": "1 1 190px", "max_width": "270px"},
         )
         self.chi.add_class("cryoaniso-chi")
         choices = [level for level in LEVELS if level <= 1281]
         self.axes = ipywidgets.Dropdown(
-            options=sorted({*choices, settings["axes"]}),
-            value=settings["axes"],
+            options=sorted({*choices, settings["n_axes"]}),
+            value=settings["n_axes"],
             description="Axes",
             style=style,
             layout={"width": "120px"},
@@ -169,16 +71,33 @@ class ConeControls(ipywidgets.HBox):  # type: ignore[misc]
         # a page sends 30.500000000000004 for 30.5
         self.cone.observe(lambda change: self._ask(cone_half_angle=round(change["new"], 6)), names="value")
         self.chi.observe(lambda change: self._ask(threshold=round(change["new"], 6)), names="value")
-        self.axes.observe(lambda change: self._ask(axes=change["new"]), names="value")
+        self.axes.observe(lambda change: self._ask(n_axes=change["new"]), names="value")
         super().__init__(
-            [self.cone, self.chi, self.axes, self.note], layout={"flex_flow": "row wrap", "align_items": "center"}
+            [self.cone, self.chi, self.axes, self.note],
+            layout={"flex_flow": "row wrap", "align_items": "center", "width": "100%"},
         )
         session.state.observe(self._show, names="result")
         self._show(None)
 
     def _ask(self, **settings: Any) -> None:
         if not self._following:
+            self.settings.update(settings)
             self.session.recut(**settings)
+
+    def put(self, **settings: Any) -> None:
+        """Show and compute other cones; on the loop.
+
+        Parameters
+        ----------
+        **settings
+            cone_half_angle, threshold, n_axes.
+        """
+        named = {"cone_half_angle": self.cone, "threshold": self.chi, "n_axes": self.axes}
+        self._following = True
+        for name, value in settings.items():
+            quiet(named[name], value=value)
+        self._following = False
+        self._ask(**settings)
 
     def _show(self, _change: Any) -> None:
         result = self.session.state.result
@@ -187,10 +106,10 @@ class ConeControls(ipywidgets.HBox):  # type: ignore[misc]
         fixed = result.histogram is None
         if not fixed:
             least = smallest_cone(result.histogram.nodes_per_face)
-            _quiet(self.cone, min=min(least, self.cone.value))
+            quiet(self.cone, min=min(least, self.cone.value))
         for widget in (self.cone, self.chi, self.axes):
-            _quiet(widget, disabled=fixed)
-        _quiet(self.note, value="<span style='font-size:12px'>exact sums: cones are fixed</span>" if fixed else "")
+            quiet(widget, disabled=fixed)
+        quiet(self.note, value="<span style='font-size:12px'>exact sums: cones are fixed</span>" if fixed else "")
 
 
 class FilePanel(ipywidgets.VBox):  # type: ignore[misc]
@@ -199,16 +118,25 @@ class FilePanel(ipywidgets.VBox):  # type: ignore[misc]
     Parameters
     ----------
     opened : callable
-        Gets (half1, half2, mask, voxel_size) or (result path,), from any thread.
+        Called when they are to be opened, from any thread.
+    edited : callable
+        Called when one changes, from any thread.
     """
 
-    def __init__(self, opened: Callable[..., None]) -> None:
+    def __init__(self, opened: Callable[[], None], edited: Callable[[], None]) -> None:
         wide = {"width": "min(100%, 620px)"}
         style = {"description_width": "150px"}
-        self.half1 = ipywidgets.Text(description="Half map 1", placeholder="half1.mrc", layout=wide, style=style)
-        self.half2 = ipywidgets.Text(description="Half map 2", placeholder="half2.mrc", layout=wide, style=style)
+        self.half1 = ipywidgets.Text(
+            description="Half map 1", placeholder="half1.mrc, a job's folder, or EMD-11638", layout=wide, style=style
+        )
+        self.half2 = ipywidgets.Text(
+            description="Half map 2", placeholder="half2.mrc; found if empty", layout=wide, style=style
+        )
         self.mask = ipywidgets.Text(
-            description="Mask (optional)", placeholder="mask.mrc, or auto", layout=wide, style=style
+            description="Mask (optional)",
+            placeholder="mask.mrc, auto or none; found if empty",
+            layout=wide,
+            style=style,
         )
         self.voxel = ipywidgets.Text(
             description="Voxel size (optional)", placeholder="Å; from the header if empty", layout=wide, style=style
@@ -221,7 +149,10 @@ class FilePanel(ipywidgets.VBox):  # type: ignore[misc]
         )
         self.go.add_class("cryoaniso-open")
         self.go.on_click(lambda _button: opened())
-        super().__init__([self.half1, self.half2, self.mask, self.voxel, self.result, self.go])
+        texts = [self.half1, self.half2, self.mask, self.voxel, self.result]
+        for text in texts:
+            text.observe(lambda _change: edited(), names="value")
+        super().__init__([*texts, self.go])
 
 
 class ExportPanel(ipywidgets.VBox):  # type: ignore[misc]
@@ -262,7 +193,7 @@ class ExportPanel(ipywidgets.VBox):  # type: ignore[misc]
             layout={"flex_flow": "row wrap", "align_items": "center"},
         )
         super().__init__([row, self.message, self.code])
-        session.state.observe(self._refresh_code, names=["result", "bingham"])
+        session.state.observe(self._refresh_code, names=["result", "bingham", "projection", "limits"])
 
     def _button(self, kind: str, text: str, tip: str) -> ipywidgets.Button:
         button = ipywidgets.Button(description=text, tooltip=tip, layout={"width": "120px"})
@@ -278,24 +209,21 @@ class ExportPanel(ipywidgets.VBox):  # type: ignore[misc]
         kind : str
             'png', 'svg', 'tables', 'report' or 'result'.
         """
-        result, folder, bingham = (
-            self.session.state.result,
-            Path(self.folder.value or ".").expanduser(),
-            self.session.state.bingham,
-        )
-        if result is None:
+        result, folder = self.session.state.result, Path(self.folder.value or ".").expanduser()
+        if result is None or self.session.state.stale:
             self._say("There is nothing to write yet.")
             return
+        drawn = figure_options(self.session.state, result)
         self._say("Writing …")
         maps = self._source().maps if kind == "report" else None
 
         def write() -> tuple[bool, str]:
             try:
-                return True, str(write_file(result, folder, kind, bingham, maps))
+                return True, str(write_file(result, folder, kind, drawn, maps))
             except CryoAnisoError as error:
                 return False, str(error)
             except Exception as error:
-                return False, sentence(error)
+                return False, self.session.describe(error)
 
         self.session.compute(f"export {kind}", write, self._written)
 
@@ -313,10 +241,10 @@ class ExportPanel(ipywidgets.VBox):  # type: ignore[misc]
     def _refresh_code(self, _change: Any) -> None:
         result = self.session.state.result
         if result is not None and self.code.layout.display is None:
-            _quiet(self.code, value=code(self._source(), result, self.session.state.bingham))
+            quiet(self.code, value=code(self._source(), result, figure_options(self.session.state, result)))
 
 
-def write_file(result: Any, folder: Path, kind: str, bingham: str, maps: Any = None) -> Path:
+def write_file(result: Any, folder: Path, kind: str, drawn: dict[str, Any], maps: Any = None) -> Path:
     """Write one kind of file under a name that is still free.
 
     Parameters
@@ -327,8 +255,8 @@ def write_file(result: Any, folder: Path, kind: str, bingham: str, maps: Any = N
         An existing folder.
     kind : str
         'png', 'svg', 'tables', 'report' or 'result'.
-    bingham : str
-        The Bingham curve of the figure.
+    drawn : dict
+        Arguments of `figure`: how it looks on the screen.
     maps : HalfMaps, optional
         Adds slices of the map to a report.
 
@@ -345,23 +273,20 @@ def write_file(result: Any, folder: Path, kind: str, bingham: str, maps: Any = N
     if not folder.is_dir():
         raise OutputError(f"There is no folder {folder}; make it, or choose another one.")
     ending = {"png": ".png", "svg": ".svg", "tables": "", "report": ".html", "result": ".npz"}[kind]
-    name = f"anisotropy{ending}"
-    path, number = folder / name, 2
-    while path.exists():
-        path, number = folder / f"{Path(name).stem}-{number}{Path(name).suffix}", number + 1
+    path = free_name(folder / f"anisotropy{ending}")
     if kind == "result":
         return Path(result.save(path))
     if kind == "report":
-        from ..report import write_report
+        from ..outputs.report import write_report
 
-        return write_report(result, path, maps=maps, overwrite=False)
+        return write_report(result, path, maps=maps, bingham=drawn["bingham"], overwrite=False)
     if kind == "tables":
-        from ..export import write_analysis
+        from ..outputs.folder import write_analysis
 
         return Path(write_analysis(result, path, figure=False))
-    from ..plots import figure, save_figure
+    from ..plots.figures import figure, save_figure
 
-    return save_figure(figure(result, bingham=bingham), path)
+    return save_figure(figure(result, **drawn), path)
 
 
 class ComparePanel(ipywidgets.HBox):  # type: ignore[misc]

@@ -11,21 +11,26 @@ from typing import Any
 
 import ipywidgets
 
-from ..analysis import load_result
-from ..analysis_result import AnalysisResult
-from ..directions import LEVELS
+from ..analysis.result import AnalysisResult
+from ..analysis.run import load_result
 from ..errors import MapError, ResultError, SettingsError
-from ._session import LiveSession, sentence
-from ._view import View, close_tree
-from .controls import ComparePanel, ConeControls, ExportPanel, FilePanel, RunBar
+from ..geometry.directions import LEVELS
+from ._history import HistoryButtons
+from ._loop import answer_on_subshells
+from ._session import LiveSession
+from ._shown import figure_options
+from ._tree import close_tree, tree
+from ._view import View
+from .controls import ComparePanel, ConeControls, ExportPanel, FilePanel
 from .curves import FSOView
 from .distribution import DistributionView
 from .fan import FanView
+from .header import RunBar
 from .poses import PosesView
 from .slices import MapSlicesView, ThreeDFSCView
 from .sources import Source, code, source_of
 from .sphere import SphereView
-from .statistics import StatisticsView
+from .statistics import StaleLine, StatisticsView
 from .summary_view import SummaryView
 
 __all__ = ["Explorer", "explore"]
@@ -53,7 +58,10 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         self.session, self.source = session, source
         self.run_bar = RunBar(session)
         self.cones = ConeControls(session, source.settings)
-        self.files = FilePanel(lambda: session.post(self._open))
+        self.stale_line = StaleLine(session, lambda: self.source.maps)
+        self.history = HistoryButtons(session, self.cones)
+        self.cones.children = [*self.cones.children, self.history, self.stale_line]
+        self.files = FilePanel(lambda: session.post(self._open), lambda: session.mend("files", "run"))
         self.files.layout.display = None if choose else "none"
         self.curves = FSOView(session)
         self.sphere = SphereView(session)
@@ -64,19 +72,21 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         self.statistics = StatisticsView(
             session,
             lambda: self.source.maps,
-            asked=self._remember_symmetry,
-            scheduler=source.settings.get("scheduler", "threads"),
             active=False,
         )
         self.poses = _hidden(PosesView, session)
         self.summary = _hidden(SummaryView, session)
         self.export = ExportPanel(session, lambda: self.source)
         self.compare_panel = ComparePanel(session)
-        for view, part in ((self.curves, "1.35"), (self.sphere, "1"), (self.other_sphere, "1"), (self.fan, "1.35")):
-            _share(view, part)
-        _share(self.distribution, "1")
-        self.top = ipywidgets.HBox([self.curves, self.sphere], layout={"width": "100%"})
-        directions = ipywidgets.HBox([self.fan, self.distribution], layout={"width": "100%"})
+        for view in (self.curves, self.fan):
+            view.layout.flex = "1.35 1 380px"
+        for view in (self.sphere, self.other_sphere, self.distribution):
+            view.layout.flex = "1 1 290px"
+        self.top = ipywidgets.HBox([self.curves, self.sphere])
+        self.top.add_class("cryoaniso-top")
+        directions = ipywidgets.HBox([self.fan, self.distribution])
+        for pair in (self.top, directions):
+            pair.add_class("cryoaniso-pair")
         tools = ipywidgets.VBox([self.compare_panel, self.export])
         # A pane is filled when it is first shown: figures drawn out of sight log errors in the console.
         self._panes = [directions, self.statistics, self.threedfsc, self.slices, self.poses, self.summary, tools]
@@ -90,8 +100,10 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         session.state.observe(self._compare_changed, names="other")
         session.on_close(self._let_go)
         _replace_old(self)
+        for part in (*self._panes, self.other_sphere, self):
+            answer_on_subshells(tree(part))
         self._show_body()
-        session.state.observe(self._show_body, names=["result", "status"])
+        session.state.observe(self._show_body, names=["result", "status", "stale"])
 
     # --- for people ------------------------------------------------------------------------
 
@@ -147,7 +159,8 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         str
             A few lines.
         """
-        return code(self.source, self.result(), self.session.state.bingham)
+        result = self.result()
+        return code(self.source, result, figure_options(self.session.state, result))
 
     def close(self) -> None:
         """Stop the run and free what it holds."""
@@ -165,29 +178,30 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         try:
             size = float(panel.voxel.value) if panel.voxel.value.strip() else None
         except ValueError:
-            self.session.state.error = (
-                f"The voxel size is '{panel.voxel.value}', but it must be a number in Å, or empty."
+            self.session.complain(
+                f"The voxel size is '{panel.voxel.value}', but it must be a number in Å, or empty.", "files"
             )
             return
         settings = {
             **self.source.settings,
             "cone_half_angle": self.cones.cone.value,
             "threshold": self.cones.chi.value,
-            "axes": self.cones.axes.value,
+            "n_axes": self.cones.axes.value,
         }
         names = [w.value.strip() or None for w in (panel.half1, panel.half2, panel.mask)]
         path = panel.result.value.strip()
         try:
             if path:
                 source, result = source_of(path, None, None, None, None, settings)
-                self.source = source
+                self.source, self.cones.settings = source, settings
                 self.session.show(result)
                 return
-            if names[0] is None or names[1] is None:
-                raise MapError("Two half maps are needed, but a path is empty; fill in both, or a saved result.")
+            if names[0] is None:
+                raise MapError("There is no half map 1; fill in a path, an EMDB code, or a saved result.")
             self.source, _ = source_of(names[0], names[1], names[2], size, None, settings)
+            self.cones.settings = settings
         except Exception as error:
-            self.session.state.error = sentence(error)
+            self.session.complain(self.session.describe(error), "files")
             return
         self.session.start(self.source.stream)
 
@@ -202,9 +216,6 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         for view in (self.fan, self.distribution):
             view.active = chosen == 0
 
-    def _remember_symmetry(self, symmetry: str) -> None:
-        self.source.symmetry = symmetry
-
     def _compare_changed(self, _change: Any) -> None:
         spheres = [self.sphere] if self.session.state.other is None else [self.sphere, self.other_sphere]
         self.top.children = [self.curves, *spheres]
@@ -214,6 +225,9 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         display = None if shown else "none"
         if self.body.layout.display != display:
             self.body.layout.display = display
+        state = self.session.state
+        for kind, holds in (("cryoaniso-stale", state.stale), ("cryoaniso-unusable", state.status == "failed")):
+            (self.body.add_class if holds else self.body.remove_class)(kind)
 
     def _let_go(self) -> None:
         self.source.forget()
@@ -232,7 +246,7 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
                 return bundle  # session.result() raises it again for whoever asks
         result = self.session.latest
         if result is not None and not self.session.running:
-            bundle["image/png"] = _picture(result, self.session.state.bingham)
+            bundle["image/png"] = _picture(result, figure_options(self.session.state, result))
         return bundle
 
 
@@ -241,15 +255,11 @@ def _hidden(kind: type[View], *arguments: Any) -> View:
     return kind(*arguments, active=False)
 
 
-def _share(view: View, part: str) -> None:
-    view.layout.flex, view.layout.min_width = f"{part} 1 0", "0"
-
-
-def _picture(result: AnalysisResult, bingham: str) -> str:
-    from ..plots import figure
+def _picture(result: AnalysisResult, options: dict[str, Any]) -> str:
+    from ..plots.figures import figure
 
     buffer = io.BytesIO()
-    figure(result, bingham=bingham).savefig(buffer, format="png", dpi=110)
+    figure(result, **options).savefig(buffer, format="png", dpi=110)
     return base64.b64encode(buffer.getvalue()).decode()
 
 
@@ -296,7 +306,7 @@ def explore(
     compare: AnalysisResult | str | os.PathLike[str] | None = None,
     cone_half_angle: float = 17.0,
     threshold: float = 0.143,
-    axes: int = 321,
+    n_axes: int = 321,
     scheduler: Any = "threads",
     **options: Any,
 ) -> Explorer:
@@ -305,7 +315,9 @@ def explore(
     Parameters
     ----------
     half1 : HalfMaps, AnalysisResult, path or ndarray, optional
-        Half maps, the first of two, or a result (or its .npz). Without it, files are chosen in the widget.
+        Half maps, the first of two, or a result (or its .npz, or its folder). Alone also one
+        half map, a job's folder of RELION or cryoSPARC, or an EMDB code: what belongs to it is
+        found or fetched. Without it, files are chosen in the widget.
     half2 : path or ndarray, optional
         The second half map.
     mask : path, ndarray or 'auto', optional
@@ -320,12 +332,12 @@ def explore(
         Degrees.
     threshold : float
         chi.
-    axes : int
+    n_axes : int
         6, 21, 81, 321, 1281 or 5121.
     scheduler : str or distributed.Client
         Where to compute.
     **options
-        More arguments of `iter_analysis`.
+        More arguments of `iter_analysis`, but for `execution`, which is the explorer's own.
 
     Returns
     -------
@@ -347,13 +359,12 @@ def explore(
     321
     >>> explorer.close()
     """
-    if axes not in LEVELS:
-        raise SettingsError(f"The number of axes is {axes}, but it must be one of {', '.join(map(str, LEVELS))}.")
+    if n_axes not in LEVELS:
+        raise SettingsError(f"The number of axes is {n_axes}, but it must be one of {', '.join(map(str, LEVELS))}.")
     settings = {
         "cone_half_angle": cone_half_angle,
         "threshold": threshold,
-        "axes": axes,
-        "scheduler": scheduler,
+        "n_axes": n_axes,
         **options,
     }
     source, result = source_of(half1, half2, mask, voxel_size, maps, settings)
@@ -361,10 +372,10 @@ def explore(
         settings.update(
             cone_half_angle=result.settings.cone_half_angle,
             threshold=result.settings.threshold,
-            axes=result.settings.n_axes,
+            n_axes=result.settings.n_axes,
         )
     runs = result is None and (source.maps is not None or source.half1 is not None)
-    session = LiveSession(source.stream if runs else None, result=result)
+    session = LiveSession(source.stream if runs else None, result=result, scheduler=scheduler)
     explorer = Explorer(session, source, choose=half1 is None)
     if compare is not None:
         explorer.compare(compare)

@@ -5,62 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-import bqplot
 import ipywidgets
 import numpy as np
-from numpy.typing import NDArray
 
-from ..directions import angles
-from . import colours
-from ._view import TICKS, View, angstrom_ticks, figure, finite_pieces, legend, lines, put, set_ticks
-from .sphere import nearest_axis
+from ..figures import palette
+from ..figures.fan import FAN, fan_plot
+from ..figures.parts import Band, Curve, Plot
+from ._marks import lines, put
+from ._panels import PlotPanel
+from ._shown import selected_axis
+from ._view import View
 
-__all__ = ["FanView", "fan"]
-
-Floats = NDArray[np.float64]
-
-
-def fan(values: Floats, areas: Floats) -> Floats:
-    """Mean, 5 and 95 % percentiles, lowest and highest dFSC of each shell, weighted by area.
-
-    Parameters
-    ----------
-    values : ndarray, shape (A, S)
-        dFSC, NaN for unmeasured.
-    areas : ndarray, shape (A,)
-        Weights.
-
-    Returns
-    -------
-    ndarray, shape (5, S)
-        NaN where no direction is measured.
-
-    Examples
-    --------
-    >>> fan(np.array([[0.0], [1.0]]), np.array([0.5, 0.5]))[:, 0].tolist()
-    [0.5, 0.0, 1.0, 0.0, 1.0]
-    """
-    order = np.argsort(values, axis=0)  # NaN last
-    ordered = np.take_along_axis(values, order, axis=0)
-    measured = np.isfinite(ordered)
-    weights = np.where(measured, areas[order], 0.0)
-    total = weights.sum(axis=0)
-    out = np.full((5, values.shape[1]), np.nan)
-    known = total > 0
-    if not known.any():
-        return out
-    ordered, weights, share = (
-        ordered[:, known],
-        weights[:, known],
-        (np.cumsum(weights, axis=0) / np.where(total > 0, total, 1.0))[:, known],
-    )
-    out[0, known] = (np.nan_to_num(ordered) * weights).sum(axis=0) / total[known]
-    for row, level in ((1, 0.05), (2, 0.95)):
-        place = (share < level - 1e-12).sum(axis=0)
-        out[row, known] = ordered[np.minimum(place, len(ordered) - 1), np.arange(ordered.shape[1])]
-    out[3, known] = ordered[0]
-    out[4, known] = ordered[measured.sum(axis=0)[known] - 1, np.arange(ordered.shape[1])]
-    return out
+__all__ = ["FanView"]
 
 
 class FanView(View):
@@ -76,37 +32,22 @@ class FanView(View):
 
     def build(self) -> Sequence[ipywidgets.Widget]:
         """Make the figure, once."""
-        self.x = bqplot.LinearScale(min=0.0, max=1e-3)
-        self.y = bqplot.LinearScale(min=-0.25, max=1.05)
-        scales = {"x": self.x, "y": self.y}
-        self.extremes = lines(scales, colours.FSO, stroke_width=1, opacities=[0.55] * 12)
-        self.band = lines(
-            scales, colours.FSO, stroke_width=0, fill="between", fill_colors=[colours.FSO], fill_opacities=[0.25]
-        )
-        self.mean = lines(scales, colours.FSO, stroke_width=2)
-        self.fsc = lines(scales, colours.FSC)
-        self.chi = lines(scales, colours.CHI, stroke_width=1, line_style="dash_dotted")
-        self.selected = lines(scales, colours.SELECTED, stroke_width=2)
-        self.cursor = lines(scales, colours.SELECTED, stroke_width=1, opacities=[0.7])
-        self.x_axis = bqplot.Axis(
-            scale=self.x, label="Resolution (Å)", grid_lines="none", tick_style=TICKS, label_offset="34px"
-        )
-        y_axis = bqplot.Axis(
-            scale=self.y,
-            side="left",
-            label="dFSC",
-            tick_style=TICKS,
-            label_offset="36px",
-            grid_lines="none",
-            tick_values=np.array([-0.2, 0, 0.2, 0.4, 0.6, 0.8, 1.0]),
-            tick_format=".1f",
-        )
-        marks = [self.band, self.extremes, self.mean, self.fsc, self.chi, self.cursor, self.selected]
-        self.figure = figure(
-            marks, [self.x_axis, y_axis], 300, fig_margin={"top": 8, "bottom": 46, "left": 52, "right": 20}
-        )
-        self.legend = ipywidgets.HTML()
-        return [self.legend, self.figure]
+        self.panel = PlotPanel(FAN, post=self.session.post)
+        self.panel.pointer.when("click", lambda said: self.session.post(self._pick, said["x"], said["y"]))
+        self.cursor = lines(self.panel.scales, palette.SELECTED, stroke_width=1, opacities=[0.7])
+        self.panel.above.append(self.cursor)
+        self.panel.lay()
+        return [self.panel.legend, self.panel.figure, self.panel.pointer]
+
+    def _pick(self, frequency: float, value: float) -> None:
+        """Select the direction whose curve passes nearest to where it was clicked."""
+        dfsc = None if self.state.result is None else self.state.result.dfsc
+        if dfsc is None:
+            return
+        away = np.abs(dfsc.values[:, int(np.abs(dfsc.frequency - frequency).argmin())] - value)
+        away[~dfsc.done] = np.nan
+        if np.isfinite(away).any():
+            self.session.select(direction=tuple(map(float, dfsc.axes[int(np.nanargmin(away))])))
 
     def draw(self, result: Any) -> None:
         """Show a result.
@@ -116,21 +57,9 @@ class FanView(View):
         result : AnalysisResult
             Partial or whole.
         """
-        frequency = result.dfsc.frequency
-        top = float(frequency[-1])
-        if self.x.max != top:
-            self.x.max = top
-            set_ticks(self.x_axis, *angstrom_ticks(0.0, top, 8))
-        done = result.dfsc.done
-        mean, low, high, least, most = fan(result.dfsc.values[done], result.dfsc.areas[done])
-        known = np.isfinite(mean)
-        put(self.mean, *finite_pieces(frequency, mean))
-        if known.any():
-            put(self.band, np.tile(frequency[known], (2, 1)), np.stack([low, high])[:, known])
-            put(self.extremes, np.tile(frequency[known], (2, 1)), np.stack([least, most])[:, known])
-        put(self.fsc, *finite_pieces(frequency, result.global_fsc.fsc))
-        put(self.chi, np.array([0.0, top]), np.full(2, result.settings.threshold))
-        self._draw_direction(result)
+        plot = fan_plot(result, axis=selected_axis(self.state, result))
+        self.panel.show(plot)
+        self.panel.pointer.say(result.dfsc.frequency, _texts(plot))
         self._draw_cursor(result)
 
     def draw_selection(self, result: Any, names: set[str]) -> None:
@@ -144,36 +73,25 @@ class FanView(View):
             What changed.
         """
         if "direction" in names:
-            self._draw_direction(result)
-        if "shell" in names:
+            self.draw(result)
+        else:
             self._draw_cursor(result)
 
     def _draw_cursor(self, result: Any) -> None:
         frequency = result.dfsc.frequency[min(self.state.shell, result.dfsc.frequency.size) - 1]
-        put(self.cursor, np.full(2, frequency), np.array([-0.25, 1.05]))
+        put(self.cursor, np.full(2, frequency), np.array([self.panel.y.min, self.panel.y.max]))
 
-    def _draw_direction(self, result: Any) -> None:
-        entries = [
-            ("mean dFSC", colours.FSO, "solid", "Mean over directions, weighted by area."),
-            ("5–95 %", colours.FSO, "band", "Between these lie 90 % of the directions."),
-            ("least, most", colours.FSO + "8c", "solid", "The lowest and highest dFSC of any direction."),
-            ("FSC", colours.FSC, "solid", "Fourier shell correlation of whole shells."),
-        ]
-        if self.state.direction is None:
-            put(self.selected, np.zeros(2), np.full(2, -1e3))
-        else:
-            axis = nearest_axis(result.dfsc.axes, self.state.direction)
-            put(self.selected, *finite_pieces(result.dfsc.frequency, result.dfsc.values[axis]))
-            zenith, azimuth = (float(a[0]) for a in angles(result.dfsc.axes[axis][None]))
-            note = f"dFSC in the cone of {result.settings.cone_half_angle:g} degrees around the selected direction."
-            entries.append(
-                (
-                    f"zenith {zenith:.0f}°, azimuth {azimuth:.0f}°, cone ±{result.settings.cone_half_angle:g}°",
-                    colours.SELECTED,
-                    "solid",
-                    note,
-                )
-            )
-        text = legend(entries)
-        if self.legend.value != text:
-            self.legend.value = text
+
+def _texts(plot: Plot) -> list[str]:
+    """What the curves are worth in each shell."""
+    curves = [part for part in plot.parts[::-1] if isinstance(part, Curve) and part.label]
+    bands = [part for part in plot.parts if isinstance(part, Band)]
+    return [
+        "\n".join(
+            [f"{1 / frequency:.2f} Å, shell {shell + 1}"]
+            + [f"{curve.label} {curve.y[shell]:.3f}" for curve in curves if np.isfinite(curve.y[shell])]
+            + [f"{band.label} {band.low[shell]:.3f} to {band.high[shell]:.3f}" for band in bands
+               if np.isfinite(band.low[shell])]
+        )
+        for shell, frequency in enumerate(curves[0].x)
+    ]  # fmt: skip

@@ -8,21 +8,20 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import ipywidgets
-import numpy as np
 
-from ..analysis_result import AnalysisResult
-from ..directions import angles
-from ..headline import crossing_text, map_p_value
-from ..maps import HalfMaps
-from ..summary import interval_texts, made_from
-from ..symmetry import point_group
-from ._session import sentence
+from ..analysis.result import AnalysisResult
+from ..geometry.symmetry import group_name
+from ..inputs.half_maps import HalfMaps
+from ..summary.tables import interval_texts, made_from
+from ..summary.verdict import crossing_text
+from ._kept import cones_words, recomputed
+from ._session import LiveSession
 from ._view import View
+from .header import ProgressLine, quiet
 
-__all__ = ["StatisticsView", "statistics_words"]
+__all__ = ["StaleLine", "StatisticsView", "statistics_words"]
 
 SIGNIFICANT = 0.05
-LISTED = 8  # doubtful directions named one by one
 
 
 class StatisticsView(View):
@@ -34,27 +33,16 @@ class StatisticsView(View):
         What to show.
     maps : callable, optional
         Returns the half maps, or None; the mask correction needs them.
-    asked : callable, optional
-        Told the point group of each request.
-    scheduler : str or distributed.Client
-        Where to compute.
     """
 
     def __init__(
         self,
         source: Any,
         maps: Callable[[], HalfMaps | None] | None = None,
-        *,
-        asked: Callable[[str], object] | None = None,
-        scheduler: Any = "threads",
         **kwargs: Any,
     ) -> None:
         self._maps = maps or (lambda: None)
-        self._asked = asked or (lambda symmetry: None)
-        self._scheduler = scheduler
-        self._show_calibrated = False
         super().__init__(source, **kwargs)
-        self.session.state.observe(self._calibrated, names="result")
         self.session.state.observe(self._enable, names=["status", "result"])
         self._enable(None)
 
@@ -68,6 +56,7 @@ class StatisticsView(View):
             value=0, min=0, max=2**31 - 1, description="Seed", style=style, layout={"width": "110px"}
         )
         self.symmetry = ipywidgets.Text(value="C1", description="Symmetry", style=style, layout={"width": "130px"})
+        self.symmetry.observe(lambda _change: self.session.mend("statistics"), names="value")
         self.calibrate = self._button(
             "Calibrate",
             "calibrate",
@@ -80,8 +69,9 @@ class StatisticsView(View):
         self.calibrate.on_click(lambda _button: self.session.post(self._ask_calibration))
         self.band.on_click(lambda _button: self.session.post(self._ask_band))
         self.correct.on_click(lambda _button: self.session.post(self._ask_correction))
+        self.progress = ProgressLine(self.session, "statistics")
         self.page = ipywidgets.HTML(layout={"width": "100%"})
-        controls = [self.n, self.seed, self.symmetry, self.calibrate, self.band, self.correct]
+        controls = [self.n, self.seed, self.symmetry, self.calibrate, self.band, self.correct, self.progress]
         return [ipywidgets.HBox(controls, layout={"flex_flow": "row wrap", "align_items": "center"}), self.page]
 
     def _button(self, text: str, name: str, tip: str) -> ipywidgets.Button:
@@ -94,47 +84,37 @@ class StatisticsView(View):
     def _ask_calibration(self) -> None:
         options = self._options()
         if options is not None:
-            self._show_calibrated = True
-            self.session.extend(lambda result, progress, cancel: _calibrated(result, options, progress, cancel))
+            self.session.select(bingham="")  # the default: calibrated once there is such a curve
+            self._add(lambda result, execution: result.with_calibration(execution=execution, **options))
 
     def _ask_band(self) -> None:
         options = self._options()
         if options is not None:
-            self.session.extend(
-                lambda result, progress, cancel: result.with_band(progress=progress, cancel=cancel, **options)
-            )
+            self._add(lambda result, execution: result.with_band(execution=execution, **options))
 
     def _ask_correction(self) -> None:
-        maps, seed = self._maps(), int(self.seed.value)
+        maps = self._maps()
         if maps is None:
-            self.state.error = "The correction for the mask needs the half maps; explore them, or give them as maps=."
-            return
-        self.session.extend(
-            lambda result, progress, cancel: result.with_mask_correction(
-                maps, seed=seed, scheduler=self._scheduler, progress=progress, cancel=cancel
+            self.session.complain(
+                "The correction for the mask needs the half maps; explore them, or give them as maps=.", "statistics"
             )
-        )
+            return
+        self._add(lambda result, execution: result.with_mask_correction(maps, execution=execution))
+
+    def _add(self, function: Callable[[Any, Any], Any]) -> None:
+        self.session.extend(function, place="statistics")
 
     def _options(self) -> dict[str, Any] | None:
-        symmetry = self.symmetry.value.strip().upper() or "C1"
         try:
-            point_group(symmetry)
+            symmetry = group_name(self.symmetry.value or "C1")
         except Exception as error:
-            self.state.error = sentence(error)
+            self.session.complain(self.session.describe(error), "statistics")
             return None
-        self._asked(symmetry)
         return {
-            "n": int(self.n.value),
+            "n_replicates": int(self.n.value),
             "seed": int(self.seed.value),
             "symmetry": symmetry,
-            "scheduler": self._scheduler,
         }
-
-    def _calibrated(self, change: Any) -> None:
-        """Draw the curve that was asked for, once it is there."""
-        if self._show_calibrated and change["new"] is not None and change["new"].calibration is not None:
-            self._show_calibrated = False
-            self.session.select(bingham="calibrated")
 
     def _enable(self, _change: Any) -> None:
         result = self.state.result
@@ -153,11 +133,57 @@ class StatisticsView(View):
             Partial or whole.
         """
         items = "".join(f"<li>{html.escape(words)}</li>" for words in statistics_words(result))
+        items += "".join(
+            f'<li class="cryoaniso-old"><b>Stale, of {html.escape(cones_words(old.settings))}:</b> '
+            f"{html.escape(' '.join(WORDS[name](old)))}</li>"
+            for name, old in self.session.kept.stale(result).items()
+        )
         self.page.value = f'<ul style="font-size:13px;line-height:20px;margin:4px 0 0 0">{items}</ul>'
 
 
-def _calibrated(result: Any, options: dict[str, Any], progress: Any, cancel: Any) -> Any:
-    return result.with_calibration(progress=progress, cancel=cancel, **options)
+class StaleLine(ipywidgets.HBox):  # type: ignore[misc]
+    """Which statistics are of other cones than those shown, and a button that computes them for these.
+
+    Parameters
+    ----------
+    session : LiveSession
+        Whose statistics.
+    maps : callable
+        Returns the half maps, or None; the mask correction needs them.
+    """
+
+    def __init__(self, session: LiveSession, maps: Callable[[], HalfMaps | None]) -> None:
+        self.session, self._maps = session, maps
+        self.words = ipywidgets.HTML()
+        self.button = ipywidgets.Button(
+            description="Recompute", tooltip="Compute these statistics for the cones shown", layout={"width": "96px"}
+        )
+        self.button.add_class("cryoaniso-recompute")
+        self.button.on_click(lambda _button: session.post(self._ask))
+        self.progress = ProgressLine(session, "stale")
+        super().__init__([self.words, self.button, self.progress], layout={"display": "none"})
+        self.add_class("cryoaniso-old")
+        session.state.observe(self._show, names=["result", "status", "place"])
+        self._show(None)
+
+    def _ask(self) -> None:
+        stale, maps = self.session.kept.stale(self.session.latest), self._maps()
+        if stale:
+            self.session.select(bingham="")
+            self.session.extend(lambda result, execution: recomputed(result, stale, maps, execution), place="stale")
+
+    def _show(self, _change: Any) -> None:
+        state = self.session.state
+        stale = self.session.kept.stale(state.result)
+        busy = state.status == "running"
+        here = busy and state.place == "stale"
+        if stale:
+            names = ", ".join(NAMES[name] for name in stale)
+            each = ", ".join(f"{NAMES[name]}: {cones_words(result.settings)}" for name, result in stale.items())
+            quiet(self.words, value=f'<span title="Of other cones. {html.escape(each)}">▲ stale: {names}</span>')
+        quiet(self.button, disabled=busy)
+        quiet(self.layout, display=None if stale else "none")
+        quiet(self.progress.layout, display=None if here else "none")
 
 
 def statistics_words(result: AnalysisResult) -> list[str]:
@@ -190,12 +216,12 @@ def _calibration_words(result: AnalysisResult) -> list[str]:
             "Not calibrated yet: the textbook p-value and the published curve take overlapping cones as independent "
             "and call most isotropic maps anisotropic; press Calibrate for a test that holds."
         ]
-    p, made = map_p_value(result), made_from(result)["calibration"]
+    p, made = calibration.map_p_value, made_from(result)["calibration"]
     if not math.isfinite(p):
         return [f"Whole map: FSO never falls to 0.9, so there is no transition zone to test ({made})."]
     found = "anisotropic beyond chance" if p <= SIGNIFICANT else "no anisotropy beyond chance"
     words = [f"Whole map: p = {p:.2g}, {found} (calibrated test corrected for its many shells; {made})."]
-    low, high = result.bingham.range("calibrated")
+    low, high = result.bingham.range("p_calibrated")
     if math.isfinite(low):
         words.append(f"Single shells: calibrated p is at most {SIGNIFICANT:g} from {low:.2f} to {high:.2f} Å.")
     else:
@@ -212,22 +238,7 @@ def _band_words(result: AnalysisResult) -> list[str]:
         f"FSO = {name} at {crossing_text(crossings[name], result.fso.frequency)}, interval {words}"
         for name, words in interval_texts(result).items()
     ]
-    words = [f"With {100 * band.level:g} % intervals: {'; '.join(found)} ({made_from(result)['band']})."]
-    doubtful = np.flatnonzero(band.doubtful & result.directional_resolution.measured)
-    if doubtful.size == 0:
-        return [*words, "No direction's resolution was set by noise alone."]
-    return [*words, _doubtful_words(result, doubtful)]
-
-
-def _doubtful_words(result: AnalysisResult, doubtful: Any) -> str:
-    resolution = result.directional_resolution.resolution
-    worst = doubtful[np.argsort(-resolution[doubtful])][:LISTED]
-    places = zip(*angles(result.dfsc.axes[worst]), resolution[worst], strict=True)
-    named = ", ".join(f"zenith {zenith:.0f}° azimuth {azimuth:.0f}° ({at:.2f} Å)" for zenith, azimuth, at in places)
-    end = ", …" if doubtful.size > LISTED else "."
-    share = 100 * float(result.dfsc.areas[doubtful].sum())
-    many = f"{doubtful.size} directions ({share:.1f} % of the sphere)"
-    return f"Noise alone may have set the resolution of {many}, dots on the sphere: {named}{end}"
+    return [f"With {100 * band.level:g} % intervals: {'; '.join(found)} ({made_from(result)['band']})."]
 
 
 def _mask_words(result: AnalysisResult) -> list[str]:
@@ -239,6 +250,12 @@ def _mask_words(result: AnalysisResult) -> list[str]:
     if correction.corrected_from == 0:
         return ["The FSC without the mask never falls below 0.8, so no shell was corrected for the mask."]
     frequency = result.fso.frequency
-    ends = " to ".join(crossing_text(c, frequency) for c in (correction.fso.onset, correction.fso.end))
     at = f"{crossing_text(correction.at_143, frequency)} ({crossing_text(result.global_fsc.at_143, frequency)} before)"
+    if correction.fso is None:
+        return [f"Corrected for the mask: FSC = 0.143 at {at}; press Correct mask to correct these cones."]
+    ends = " to ".join(crossing_text(c, frequency) for c in (correction.fso.onset, correction.fso.end))
     return [f"Corrected for the mask: FSC = 0.143 at {at}, transition zone {ends}."]
+
+
+NAMES = {"calibration": "calibration", "band": "band", "mask_correction": "mask correction"}
+WORDS = {"calibration": _calibration_words, "band": _band_words, "mask_correction": _mask_words}

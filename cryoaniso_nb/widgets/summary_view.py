@@ -7,7 +7,7 @@ from typing import Any
 
 import ipywidgets
 
-from ..summary import html_table
+from ..summary.tables import html_table
 from ._view import View
 
 __all__ = ["SummaryView"]
@@ -25,6 +25,7 @@ class SummaryView(View):
     def build(self) -> Sequence[ipywidgets.Widget]:
         """Make the page, once."""
         self.page = ipywidgets.HTML(layout={"width": "100%"})
+        self.page.add_class("cryoaniso-page")
         return [self.page]
 
     def draw(self, result: Any) -> None:

@@ -50,7 +50,7 @@ def notebook(page: Any, lab: tuple[str, Path], request: pytest.FixtureRequest) -
     """Opens a notebook of given cells."""
     url, folder = lab
 
-    def open_it(cells: list[str], suffix: str = "") -> Notebook:
-        return Notebook(page, url, folder, request.node.name + suffix, cells)
+    def open_it(cells: list[str], suffix: str = "", place: str = "doc") -> Notebook:
+        return Notebook(page, url, folder, request.node.name + suffix, cells, place)
 
     return open_it

@@ -26,6 +26,13 @@ FLAGS = [
     "--no-first-run",
 ]
 
+# JupyterLab has taken the window's width, and every figure in sight the room that its container gives it.
+SETTLED = """() => Math.abs(document.querySelector('.jp-NotebookPanel').getBoundingClientRect().right - innerWidth) < 80
+  && [...document.querySelectorAll('.cryoaniso-explorer .cryoaniso-figure')]
+  .filter(e => e.getClientRects().length && e.getBoundingClientRect().top < innerHeight - 60)
+  .every(e => { const [area, room] = [e.querySelector('.plotarea_background'), e].map(x => x.getBoundingClientRect());
+    return area.width > 100 && area.right <= room.right + 1 && room.right - area.right < 65; })"""
+
 
 def free_port() -> int:
     """A port nobody listens on."""
@@ -106,9 +113,9 @@ def jupyterlab(folder: Path) -> Iterator[tuple[str, Path]]:
 class Notebook:
     """A notebook open in the page."""
 
-    def __init__(self, page: Any, url: str, folder: Path, name: str, cells: list[str]) -> None:
+    def __init__(self, page: Any, url: str, folder: Path, name: str, cells: list[str], place: str = "doc") -> None:
         self.page, self.path = page, folder / f"{name}.ipynb"
-        self.address = f"{url}/doc/tree/{name}.ipynb"
+        self.address = f"{url}/{place}/tree/{name}.ipynb"
         write_notebook(self.path, cells)
         page.goto(self.address)
         self.wait_ready()

@@ -1,0 +1,10 @@
+from .against_model import analyze_against_model as analyze_against_model
+from .arrays import directional_fsc as directional_fsc
+from .arrays import fsc as fsc
+from .options import Call as Call
+from .options import Options as Options
+from .options import takes_options as takes_options
+from .result import AnalysisResult as AnalysisResult
+from .run import analyze as analyze
+from .run import iter_analysis as iter_analysis
+from .run import load_result as load_result

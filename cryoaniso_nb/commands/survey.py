@@ -1,0 +1,129 @@
+"""`cryoaniso survey`: many pairs of half maps in one run, one table."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from ._arguments import add_cones, add_statistics, cone_settings, statistics_settings
+from ._inputs import InputPath
+
+if TYPE_CHECKING:
+    from ..surveys.run import Survey
+
+__all__ = ["SOME_FAILED", "add_parser", "run"]
+
+SOME_FAILED = 3
+WORST = 5  # pairs that are printed
+
+
+def add_parser(subparsers: Any) -> None:
+    """Register the command.
+
+    Parameters
+    ----------
+    subparsers : argparse._SubParsersAction
+        Of the program's parser.
+    """
+    parser = subparsers.add_parser(
+        "survey",
+        help="many pairs of half maps in one run: a folder each, one table, one page",
+        description="Analyze many pairs of half maps, as many at once as memory allows, and write a folder of results "
+        "for each, table.csv, table.parquet (with pyarrow) and index.html. Run again after an interruption it goes on "
+        "where it was; a pair is done again only if its files or settings have changed. The exit code is 3 when some "
+        "pairs failed: they are rows of the table too, with the reason.",
+    )
+    parser.add_argument(
+        "sources",
+        nargs="+",
+        type=InputPath,
+        metavar="SOURCE",
+        help="a manifest (.csv with the columns name, half1, half2, mask, voxel_size, symmetry, poses), a folder of "
+        "jobs of RELION or cryoSPARC or of files named by half, a text file of EMDB codes, a code (EMD-11638) or a "
+        "range (EMD-11000..11999)",
+    )
+    parser.add_argument(
+        "--mask",
+        choices=("found", "auto", "none"),
+        default="found",
+        help="masks as given and found, one made for each pair without, or none at all (default: found)",
+    )
+    parser.add_argument("--rank-by", metavar="COLUMN", help="column of the table to rank by")
+    parser.add_argument(
+        "--compact", action="store_true", help="keep small results, which other cones can't be cut from"
+    )
+    parser.add_argument(
+        "--discard-maps", action="store_true", help="delete maps fetched from EMDB again once they are analyzed"
+    )
+    add_cones(parser)
+    add_statistics(parser)
+    parser.add_argument("-o", "--output", metavar="OUT", required=True, help="folder to write, or to go on with")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do it.
+
+    Parameters
+    ----------
+    args : argparse.Namespace
+        The parsed command line.
+
+    Returns
+    -------
+    int
+        The exit code.
+    """
+    from contextlib import closing
+
+    from ..errors import Cancelled
+    from ..results.ownership import current_run, protected
+    from ..surveys.columns import RANKED
+    from ..surveys.run import iter_survey, plan_survey
+    from ._terminal import say, show, watched
+
+    plan = plan_survey(
+        args.sources,
+        args.output,
+        mask=args.mask,
+        symmetry=args.symmetry,
+        rank_by=args.rank_by or RANKED,
+        compact=args.compact,
+        discard_maps=args.discard_maps,
+        **cone_settings(args),
+        **{name: value for name, value in statistics_settings(args).items() if name != "symmetry"},
+    )
+    say(f"{len(plan.jobs)} pairs of half maps")
+    done = None
+    try:
+        with (
+            protected((), written=[]),  # the folder counts as one output, not each pair's
+            watched(args.scheduler) as execution,
+            closing(iter_survey(plan, execution=execution)) as steps,
+        ):
+            for step in steps:
+                done = step
+    except (KeyboardInterrupt, Cancelled):
+        current_run().written.append(plan.jobs[0].out)
+        finished = 0 if done is None else len(done) - len(done.failed)
+        say(f"{finished} of {len(plan.jobs)} pairs are done and stay; the same command goes on from there")
+        raise
+    assert done is not None
+    for row in done.failed:
+        say(f"! {row['name']}: {row['reason']}")
+    numbers = {
+        "folder": str(done.folder),
+        "ranked_by": done.by,
+        "pairs": len(done),
+        "failed": len(done.failed),
+        "rows": list(done.rows),
+    }
+    show("survey", numbers, _lines(done), [done.folder])
+    return SOME_FAILED if done.failed else 0
+
+
+def _lines(done: Survey) -> list[str]:
+    failed = f", {len(done.failed)} failed" if done.failed else ""
+    ranked = sorted((row for row in done.rows if row["rank"] is not None), key=lambda row: row["rank"])
+    worst = [f"{row['rank']}. {row['name']}: {row['cause']}, {done.by} {row[done.by]:.3g}" for row in ranked[:WORST]]
+    return [f"{len(done) - len(done.failed)} of {len(done)} pairs analyzed{failed}", *worst]

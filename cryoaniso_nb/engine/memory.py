@@ -1,0 +1,71 @@
+"""How much memory there is, and how much an analysis takes."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+__all__ = ["analysis_memory", "available_memory"]
+
+_BYTES_PER_VOXEL = 24  # transforms of both halves (8), their tiles and slabs, both halves and a mask in memory (12)
+_BASE = 160 * 2**20  # histogram, cones and modules loaded on the way, whatever the box
+
+_MEMINFO = Path("/proc/meminfo")
+_CGROUP = Path("/sys/fs/cgroup")
+
+
+def analysis_memory(shape: tuple[int, ...]) -> int:
+    """Bytes that the analysis of two half maps takes at its peak, at most.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Their box.
+
+    Returns
+    -------
+    int
+        Including half maps and mask in memory, as compressed files are.
+
+    Examples
+    --------
+    >>> analysis_memory((256, 256, 256)) // 2**20
+    544
+    """
+    return _BASE + _BYTES_PER_VOXEL * math.prod(shape)
+
+
+def available_memory() -> int | None:
+    """Bytes that can still be had without swapping, within the limits set for this process.
+
+    Returns
+    -------
+    int or None
+        None where the system doesn't tell.
+
+    Examples
+    --------
+    >>> (available_memory() or 1) > 0
+    True
+    """
+    known = [size for size in (_from_meminfo(), _from_cgroup()) if size is not None]
+    return min(known, default=None)
+
+
+def _from_meminfo() -> int | None:
+    try:
+        lines = _MEMINFO.read_text(encoding="ascii").splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
+    except (OSError, ValueError, IndexError, StopIteration):
+        return None
+
+
+def _from_cgroup() -> int | None:
+    """What a container's limit leaves; file caches can be given back."""
+    try:
+        limit = int((_CGROUP / "memory.max").read_text(encoding="ascii"))
+        used = int((_CGROUP / "memory.current").read_text(encoding="ascii"))
+        held = dict(line.split() for line in (_CGROUP / "memory.stat").read_text(encoding="ascii").splitlines())
+        return max(0, limit - used + int(held.get("inactive_file", 0)))
+    except (OSError, ValueError):
+        return None  # no limit ("max"), or no cgroups

@@ -1,0 +1,10 @@
+from .histogram import add_cones as add_cones
+from .histogram import add_exact_cones as add_exact_cones
+from .histogram import add_shells as add_shells
+from .histogram import spread as spread
+from .null import spread_products as spread_products
+from .slices import add_particles as add_particles
+from .views import count_views as count_views
+from .volume import cone_correlations as cone_correlations
+from .volume import fill_block as fill_block
+from .volume import fill_volume as fill_volume

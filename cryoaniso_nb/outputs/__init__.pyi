@@ -1,0 +1,12 @@
+from .exchange import chimerax_files as chimerax_files
+from .exchange import emdb_xml as emdb_xml
+from .exchange import export_files as export_files
+from .exchange import fsc_xml as fsc_xml
+from .exchange import write_export as write_export
+from .exchange import xmipp_xmd as xmipp_xmd
+from .folder import table_text as table_text
+from .folder import write_analysis as write_analysis
+from .folder import write_summary as write_summary
+from .folder import write_table as write_table
+from .report import report_html as report_html
+from .report import write_report as write_report

@@ -1,0 +1,16 @@
+from .accessor import Plots as Plots
+from .curves import dfsc_fan as dfsc_fan
+from .curves import distribution as distribution
+from .curves import fso_plot as fso_plot
+from .curves import overlay_fsc as overlay_fsc
+from .figures import comparison as comparison
+from .figures import figure as figure
+from .figures import fsc_overlay as fsc_overlay
+from .figures import overview as overview
+from .figures import save_figure as save_figure
+from .figures import slices_plot as slices_plot
+from .figures import threedfsc_plot as threedfsc_plot
+from .poses import tilt_figure as tilt_figure
+from .poses import views_figure as views_figure
+from .sphere import resolution_limits as resolution_limits
+from .sphere import sphere_plot as sphere_plot

@@ -1,0 +1,9 @@
+from .half_maps import PRESETS as PRESETS
+from .half_maps import expected_histogram as expected_histogram
+from .half_maps import preset_ssnr as preset_ssnr
+from .half_maps import sampling as sampling
+from .half_maps import simulate_half_maps as simulate_half_maps
+from .half_maps import truth_of as truth_of
+from .particles import DISTRIBUTIONS as DISTRIBUTIONS
+from .particles import random_views as random_views
+from .particles import simulate_from_model as simulate_from_model
