@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from cryoaniso_nb.analysis.run import analyze
-from cryoaniso_nb.engine.tasks import accumulate, cone_sums
+from cryoaniso_nb.engine.cones import cone_sums
+from cryoaniso_nb.engine.volumes import accumulate
 from cryoaniso_nb.errors import ResultError, SettingsError
 from cryoaniso_nb.geometry.directions import areas, axes_for, fibonacci_axes
 from cryoaniso_nb.geometry.shells import (

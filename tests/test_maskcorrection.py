@@ -10,7 +10,8 @@ import pytest
 from scipy.fft import irfftn, rfftn
 
 import cryoaniso_nb as ca
-from cryoaniso_nb.engine.tasks import accumulate, cone_sums
+from cryoaniso_nb.engine.cones import cone_sums
+from cryoaniso_nb.engine.volumes import accumulate
 from cryoaniso_nb.errors import SettingsError
 from cryoaniso_nb.geometry.shells import shell_index
 from cryoaniso_nb.inputs.half_maps import HalfMaps

@@ -63,6 +63,16 @@ def test_an_isotropic_map_excludes_a_difference() -> None:
         assert regions.best.resolution == pytest.approx(truth.resolution[0], rel=0.04)
 
 
+def test_where_all_directions_are_alike_each_extreme_is_its_own_middle() -> None:
+    """The second moments of a whole sphere have no largest axis but the one that rounding makes."""
+    result = ca.analyze(ca.simulate_half_maps(box=40, voxel_size=1.5, preset="isotropic", seed=3), n_axes=81)
+    worst, best = result.regions.worst, result.regions.best
+    assert worst.share == best.share == pytest.approx(1.0)
+    middles = [unit_vectors(region.zenith, region.azimuth) for region in (worst, best)]
+    assert all(np.abs(result.dfsc.axes @ middle).max() > 1 - 1e-9 for middle in middles)
+    assert abs(middles[0] @ middles[1]) < 0.99
+
+
 def test_without_any_signal_nothing_is_claimed() -> None:
     random = np.random.default_rng(3)
     halves = random.standard_normal((2, 48, 48, 48)).astype(np.float32)

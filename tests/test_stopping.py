@@ -11,7 +11,7 @@ import pytest
 
 import cryoaniso_nb as ca
 from cryoaniso_nb.engine.execution import Execution
-from cryoaniso_nb.engine.tasks import accumulate, accumulate_exact
+from cryoaniso_nb.engine.volumes import accumulate, accumulate_exact
 from cryoaniso_nb.errors import Cancelled
 from cryoaniso_nb.inputs.half_maps import HalfMaps
 from cryoaniso_nb.inputs.masks import sphere_mask

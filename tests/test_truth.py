@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import cryoaniso_nb as ca
-from cryoaniso_nb.engine.tasks import accumulate, cone_sums
+from cryoaniso_nb.engine.cones import cone_sums
+from cryoaniso_nb.engine.volumes import accumulate
 from cryoaniso_nb.measures.fourier_shell_occupancy import occupancy_curve, transition_zone
 from cryoaniso_nb.measures.fsc import correlation
 from cryoaniso_nb.results.types import Truth

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..engine.execution import LOCAL, Execution
-from ..engine.tasks import cone_sums
+from ..engine.cones import cone_sums
 from ..results.types import AngularHistogram, DirectionalFSC, GlobalFSC, Result
 
 __all__ = ["EvenNoise", "even_noise", "expected_dfsc"]

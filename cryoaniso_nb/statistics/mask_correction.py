@@ -23,7 +23,8 @@ import scipy.fft
 from numpy.typing import NDArray
 
 from ..engine.execution import LOCAL, Execution
-from ..engine.tasks import Volumes, accumulate, cone_sums
+from ..engine.cones import cone_sums
+from ..engine.volumes import Volumes, accumulate
 from ..errors import Cancelled, SettingsError
 from ..geometry.shells import Box, coordinates
 from ..measures.crossing import crossing

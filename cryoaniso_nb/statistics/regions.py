@@ -28,6 +28,7 @@ CAP = 13.0  # degrees: a cap whose own values contradict the field is taken from
 CONTRADICTION = 4.0  # ... at so many standard deviations
 ZONAL = 0.8  # share of the field's variance that one axis explains when the field is zonal
 LEAST_SHELLS = 3.0  # with a mean crossing before, there is no signal to speak of
+LEAST_GAP = 1e-6  # between the second moments of a region that has a middle
 BEST_KNOWN = 4.0  # degrees: half the distance of axes
 
 
@@ -341,7 +342,10 @@ class _Found:
         if self.share[end.alike & ~together].sum() > 0.25 * self.share[end.alike].sum():
             return "several", self.axes[end.axis]
         weight = self.share * together
-        return "axis", np.linalg.eigh((self.axes.T * weight) @ self.axes)[1][:, -1]
+        spread, frame = np.linalg.eigh((self.axes.T * weight) @ self.axes)
+        if spread[-1] - spread[-2] < LEAST_GAP * spread[-1]:  # of all directions, rounding alone would name one
+            return "axis", self.axes[end.axis]
+        return "axis", frame[:, -1]
 
     def _spread(self, end: _Extreme, kind: Kind, centre: Floats) -> float:
         """Angle to the middle, the girdle, or the nearest of several, that holds 95 % of the draws' extremes."""
