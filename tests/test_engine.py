@@ -10,9 +10,9 @@ import pytest
 import scipy.fft
 
 from cryoaniso_nb.engine import blocks
-from cryoaniso_nb.engine.execution import Execution
 from cryoaniso_nb.engine.blocks import nodes_for, smallest_cone
 from cryoaniso_nb.engine.cones import cone_sums
+from cryoaniso_nb.engine.execution import Execution
 from cryoaniso_nb.engine.tasks import map_tasks
 from cryoaniso_nb.engine.volumes import accumulate, accumulate_exact
 from cryoaniso_nb.errors import Cancelled, MapError, SettingsError

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cryoaniso_nb.analysis.run import analyze
-from cryoaniso_nb.engine.execution import Execution
 from cryoaniso_nb.engine.cones import cone_sums
+from cryoaniso_nb.engine.execution import Execution
 from cryoaniso_nb.engine.volumes import accumulate
 from cryoaniso_nb.errors import Cancelled, MapError, ResultError, SettingsError
 from cryoaniso_nb.geometry.directions import axes_for

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from cryoaniso_nb.engine.execution import Execution
 from cryoaniso_nb.engine.cones import cone_sums
+from cryoaniso_nb.engine.execution import Execution
 from cryoaniso_nb.engine.volumes import accumulate
 from cryoaniso_nb.geometry.directions import axes_for
 from cryoaniso_nb.measures.fsc import correlation

@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..engine.blocks import nodes_for
+from ..engine.cones import cone_sums
 from ..engine.execution import LOCAL, Execution
-from ..engine.tasks import accumulate, accumulate_exact, cone_sums, nodes_for
+from ..engine.volumes import accumulate, accumulate_exact
 from ..errors import SettingsError
 from ..geometry.directions import areas, axes_for
 from ..geometry.shells import shell_frequencies

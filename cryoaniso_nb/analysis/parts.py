@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engine.tasks import ConeSums
+from ..engine.blocks import ConeSums
 from ..errors import SettingsError
 from ..geometry.directions import LEVELS, areas, axes_for
 from ..geometry.shells import shell_frequencies

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..engine.cones import cone_sums
 from ..engine.execution import LOCAL, Execution
-from ..engine.tasks import cone_sums
 from ..errors import ResultError
 from ..geometry.directions import axes_for
 from ..geometry.shells import n_shells

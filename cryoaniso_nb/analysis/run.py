@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..engine.tasks import ConeSums, accumulate_both, accumulate_exact, cone_sums, nodes_for
+from ..engine.blocks import ConeSums, nodes_for
+from ..engine.cones import cone_sums
+from ..engine.volumes import accumulate_both, accumulate_exact
 from ..errors import ResultError
 from ..geometry.directions import axes_for, levels_up_to
 from ..geometry.shells import shell_frequencies

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
 
+from ..engine.blocks import nodes_for
 from ..engine.execution import LOCAL, Execution
-from ..engine.tasks import nodes_for
 from ..errors import ResultError
 from ..results.cautions import Caution
 

@@ -15,6 +15,7 @@ from .blocks import shell_sums as shell_sums
 from .blocks import smallest_cone as smallest_cone
 from .blocks import transform_slab as transform_slab
 from .blocks import with_n_eff as with_n_eff
+from .cones import cone_sums as cone_sums
 from .execution import LOCAL as LOCAL
 from .execution import Cluster as Cluster
 from .execution import Execution as Execution
@@ -22,10 +23,9 @@ from .execution import Progress as Progress
 from .execution import Scheduler as Scheduler
 from .memory import analysis_memory as analysis_memory
 from .memory import available_memory as available_memory
-from .tasks import Volumes as Volumes
-from .tasks import accumulate as accumulate
-from .tasks import accumulate_both as accumulate_both
-from .tasks import accumulate_exact as accumulate_exact
-from .tasks import cone_sums as cone_sums
 from .tasks import iter_tasks as iter_tasks
 from .tasks import map_tasks as map_tasks
+from .volumes import Volumes as Volumes
+from .volumes import accumulate as accumulate
+from .volumes import accumulate_both as accumulate_both
+from .volumes import accumulate_exact as accumulate_exact

@@ -119,13 +119,16 @@ def transform_slab(
     dtype: Any,
     stop: Stop = None,
     out: Pair | None = None,
+    rows: slice | None = None,
 ) -> Pair:
-    """Transform a z slab of both halves along y and x, some planes at a time."""
+    """Transform a z slab of both halves along y and x, some planes at a time; keep all rows along y, or some."""
     depth, height, width = first.shape
+    kind = np.result_type(dtype, np.complex64)
     if out is None:
-        shape, kind = (depth, height, width // 2 + 1), np.result_type(dtype, np.complex64)
+        shape = depth, height, width // 2 + 1
         out = np.empty(shape, kind), np.empty(shape, kind)
     step = max(1, TILE_BYTES // (height * width * np.dtype(dtype).itemsize))
+    whole = None if rows is None else np.empty((step, height, width // 2 + 1), kind)
     for half, spectrum in zip((first, second), out, strict=True):
         for start in range(0, depth, step):
             Cancelled.if_set(stop)
@@ -133,7 +136,10 @@ def transform_slab(
             values = np.asarray(half[planes], dtype=dtype)
             if mask is not None:
                 values = values * mask[planes]
-            fft.r2c(values, axes=(1, 2), out=spectrum[planes])
+            if whole is None:
+                fft.r2c(values, axes=(1, 2), out=spectrum[planes])
+            else:
+                spectrum[planes] = fft.r2c(values, axes=(1, 2), out=whole[: len(values)])[:, rows]
     return out
 
 

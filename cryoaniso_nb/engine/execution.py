@@ -40,6 +40,8 @@ class Execution:
         Called with (stage, done, total), in the calling thread.
     cancel : threading.Event, optional
         Set it to stop; `Cancelled` is raised soon after.
+    memory_limit : int, optional
+        Bytes that an analysis on this machine may take. Unless given, what is free counts.
 
     Examples
     --------
@@ -55,6 +57,7 @@ class Execution:
     _: KW_ONLY
     progress: Progress | None = None
     cancel: threading.Event | None = None
+    memory_limit: int | None = None
 
     @property
     def is_local(self) -> bool:

@@ -5,10 +5,17 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-__all__ = ["analysis_memory", "available_memory"]
+from ..errors import SettingsError
+from .execution import Execution
+
+__all__ = ["analysis_memory", "available_memory", "passes_within"]
 
 _BYTES_PER_VOXEL = 24  # transforms of both halves (8), their tiles and slabs, both halves and a mask in memory (12)
 _BASE = 160 * 2**20  # histogram, cones and modules loaded on the way, whatever the box
+
+_KEPT_FREE = 0.1  # of what is free, for other programs
+_SMALL = 2**28  # spectra that fit anywhere: nobody asks what is free
+_MOST_PASSES = 32  # more would read the volumes for hours
 
 _MEMINFO = Path("/proc/meminfo")
 _CGROUP = Path("/sys/fs/cgroup")
@@ -33,6 +40,50 @@ def analysis_memory(shape: tuple[int, ...]) -> int:
     544
     """
     return _BASE + _BYTES_PER_VOXEL * math.prod(shape)
+
+
+def passes_within(spectra: int, held: int, execution: Execution) -> int:
+    """In how many passes over the volumes their spectra fit into memory, a part in each.
+
+    Parameters
+    ----------
+    spectra : int
+        Bytes of all spectra.
+    held : int
+        Bytes that half maps and mask take in memory already.
+    execution : Execution
+        Its `memory_limit` counts, else what is free.
+
+    Returns
+    -------
+    int
+        1 where all fit at once.
+
+    Raises
+    ------
+    SettingsError
+        When not even a small part would fit into the limit.
+
+    Examples
+    --------
+    >>> passes_within(8 * 2**30, 0, Execution(memory_limit=5 * 2**30))
+    2
+    """
+    limit = execution.memory_limit
+    if limit is None:
+        free = available_memory() if spectra > _SMALL else None
+        if free is None:
+            return 1
+        room = (1 - _KEPT_FREE) * free - _BASE
+        return min(_MOST_PASSES, max(1, math.ceil(spectra / max(room, 1))))
+    room = limit - held - _BASE
+    if room * _MOST_PASSES < spectra:
+        least = held + _BASE + spectra / _MOST_PASSES
+        raise SettingsError(
+            f"The memory limit is {limit / 2**30:.3g} GiB, but these half maps need at least "
+            f"{least / 2**30:.3g} GiB; raise the limit, or give uncompressed files, which needn't be held in memory."
+        )
+    return max(1, math.ceil(spectra / room))
 
 
 def available_memory() -> int | None:

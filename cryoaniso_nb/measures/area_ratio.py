@@ -232,7 +232,7 @@ def hard_sums(histogram: AngularHistogram, axes: Floats, low: float, high: float
 
     Examples
     --------
-    >>> from cryoaniso_nb.engine.tasks import count_histogram
+    >>> from cryoaniso_nb.engine.blocks import count_histogram
     >>> hard_sums(count_histogram((16, 16, 16), 1.0), fibonacci_axes(8), 0.9, 1.0).shape
     (4, 8, 8)
     """

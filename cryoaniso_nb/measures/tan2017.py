@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from ..engine.blocks import check_power
 from ..engine.execution import LOCAL, Execution
-from ..engine.tasks import Volumes, map_tasks
+from ..engine.tasks import map_tasks
+from ..engine.volumes import Volumes
 from ..errors import SettingsError
 from ..geometry.directions import cube_faces
 from ..geometry.shells import Box, coordinates, hermitian_weights, n_shells, shell_of

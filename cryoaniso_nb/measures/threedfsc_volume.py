@@ -10,8 +10,9 @@ from typing import Annotated
 import numpy as np
 from numpy.typing import NDArray
 
+from ..engine.blocks import nodes_for
 from ..engine.execution import LOCAL, Execution
-from ..engine.tasks import map_tasks, nodes_for
+from ..engine.tasks import map_tasks
 from ..errors import ResultError
 from ..geometry.directions import cube_nodes
 from ..geometry.shells import Box, coordinates, n_shells, shell_frequencies

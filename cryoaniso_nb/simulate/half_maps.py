@@ -25,8 +25,8 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
+from ..engine.cones import cone_sums
 from ..engine.execution import LOCAL, Execution
-from ..engine.tasks import cone_sums
 from ..errors import SettingsError
 from ..geometry.directions import areas as areas_for
 from ..geometry.directions import axes_for

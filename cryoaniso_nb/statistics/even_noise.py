@@ -14,8 +14,8 @@ from typing import Annotated
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engine.execution import LOCAL, Execution
 from ..engine.cones import cone_sums
+from ..engine.execution import LOCAL, Execution
 from ..results.types import AngularHistogram, DirectionalFSC, GlobalFSC, Result
 
 __all__ = ["EvenNoise", "even_noise", "expected_dfsc"]

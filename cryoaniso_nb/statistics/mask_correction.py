@@ -22,8 +22,8 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
-from ..engine.execution import LOCAL, Execution
 from ..engine.cones import cone_sums
+from ..engine.execution import LOCAL, Execution
 from ..engine.volumes import Volumes, accumulate
 from ..errors import Cancelled, SettingsError
 from ..geometry.shells import Box, coordinates

@@ -10,7 +10,7 @@ from typing import Any
 import ipywidgets
 
 from ..analysis.run import load_result
-from ..engine.tasks import smallest_cone
+from ..engine.blocks import smallest_cone
 from ..errors import CryoAnisoError, OutputError, ResultError
 from ..geometry.directions import LEVELS
 from ..results.staging import free_name

@@ -12,8 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cryoaniso_nb.engine.blocks import nodes_for, smallest_cone
+from cryoaniso_nb.engine.cones import cone_sums
 from cryoaniso_nb.engine.execution import LOCAL, Execution
-from cryoaniso_nb.engine.tasks import accumulate, cone_sums, nodes_for, smallest_cone
+from cryoaniso_nb.engine.volumes import accumulate
 from cryoaniso_nb.errors import SettingsError
 from cryoaniso_nb.geometry.directions import areas as areas_for
 from cryoaniso_nb.geometry.directions import axes_for

@@ -16,7 +16,8 @@ import numpy as np
 from scipy.fft import irfftn, rfftn
 
 import cryoaniso_nb as ca
-from cryoaniso_nb.engine.tasks import accumulate, cone_sums
+from cryoaniso_nb.engine.cones import cone_sums
+from cryoaniso_nb.engine.volumes import accumulate
 from cryoaniso_nb.geometry.shells import shell_index
 from cryoaniso_nb.measures.fsc import correlation
 from cryoaniso_nb.statistics.mask_correction import corrected_fsc
