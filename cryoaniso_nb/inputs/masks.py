@@ -9,6 +9,7 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
+from ..engine.blocks import BLOCK_BYTES
 from ..engine.execution import LOCAL, Execution
 from ..errors import MapError, ModelError
 
@@ -99,8 +100,10 @@ def auto_mask(maps: MeanMap, *, low_pass: float = LOW_PASS, execution: Execution
         )
     voxel = float(maps.voxel_size)
     low_pass = max(low_pass, 3 * voxel)
+    shape = volume.shape
     coarse = _coarse(volume, voxel, low_pass, execution)
-    spacing = [n * voxel / m for n, m in zip(volume.shape, coarse.shape, strict=True)]
+    del volume  # of a large box it takes gigabytes
+    spacing = [n * voxel / m for n, m in zip(shape, coarse.shape, strict=True)]
     threshold = _threshold(coarse)
     inside = ndimage.binary_fill_holes(_largest(coarse > threshold))
     _log.info(
@@ -111,10 +114,8 @@ def auto_mask(maps: MeanMap, *, low_pass: float = LOW_PASS, execution: Execution
     outside = ndimage.distance_transform_edt(~inside, sampling=spacing)
     signed = (outside - ndimage.distance_transform_edt(inside, sampling=spacing)).astype(np.float32)
     execution.raise_if_cancelled()
-    beyond = _refine(signed, volume.shape)
-    execution.raise_if_cancelled()
     margin, edge = _margins(low_pass, voxel)
-    return _cosine(beyond - margin, edge)
+    return _refined(signed, shape, margin, edge, execution)
 
 
 def _margins(low_pass: float, voxel: float) -> tuple[float, float]:
@@ -269,13 +270,15 @@ def _coarse(volume: NDArray[np.float32], voxel: float, low_pass: float, executio
     """Low-pass with a raised-cosine edge, sampled at a third of `low_pass`."""
     shape = tuple(min(n, max(8, int(np.ceil(3 * n * voxel / low_pass)))) for n in volume.shape)
     # Each axis is cut to the frequencies that the coarse grid carries as soon as it is transformed
-    execution.raise_if_cancelled()
-    spectrum: NDArray[Any] = scipy.fft.rfft(volume, axis=2, workers=-1)[:, :, : shape[2] // 2 + 1]
-    for axis in (1, 0):
+    kept = [np.round(scipy.fft.fftfreq(m) * m).astype(int) % n for n, m in zip(volume.shape, shape, strict=True)]
+    planes = np.empty((volume.shape[0], shape[1], shape[2] // 2 + 1), dtype=np.complex64)
+    step = max(1, BLOCK_BYTES // volume[0].nbytes)
+    for start in range(0, volume.shape[0], step):
         execution.raise_if_cancelled()
-        full = scipy.fft.fft(spectrum, axis=axis, workers=-1)
-        kept = np.round(scipy.fft.fftfreq(shape[axis]) * shape[axis]).astype(int) % volume.shape[axis]
-        spectrum = np.take(full, kept, axis=axis)
+        part: NDArray[Any] = scipy.fft.rfft(volume[start : start + step], axis=2, workers=-1)[:, :, : planes.shape[2]]
+        planes[start : start + step] = np.take(scipy.fft.fft(part, axis=1, workers=-1), kept[1], axis=1)
+    execution.raise_if_cancelled()
+    spectrum = np.take(scipy.fft.fft(planes, axis=0, workers=-1), kept[0], axis=0)
     parts = (scipy.fft.fftfreq(shape[0]), scipy.fft.fftfreq(shape[1]), scipy.fft.rfftfreq(shape[2]))
     lengths = [n * voxel / m for n, m in zip(volume.shape, shape, strict=True)]
     z, y, x = (part / length for part, length in zip(parts, lengths, strict=True))
@@ -311,17 +314,30 @@ def _largest(inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return np.asarray(labels == sizes.argmax() + 1)
 
 
-def _refine(coarse: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """Linear interpolation of a coarse periodic grid, axis by axis, as products of matrices."""
-    fine = coarse
-    for axis, n in enumerate(shape):
-        m = coarse.shape[axis]
-        if m == n:
-            continue
-        place = np.arange(n) * m / n
-        left, share = place.astype(int), (place % 1).astype(np.float32)
-        matrix = np.zeros((n, m), dtype=np.float32)
-        np.add.at(matrix, (np.arange(n), left), 1 - share)
-        np.add.at(matrix, (np.arange(n), (left + 1) % m), share)
-        fine = np.moveaxis(np.tensordot(matrix, fine, (1, axis)), 0, axis)
-    return np.ascontiguousarray(fine)
+def _refined(
+    signed: NDArray[np.float32], shape: tuple[int, ...], margin: float, edge: float, execution: Execution
+) -> Mask:
+    """A mask from distances on a coarse periodic grid, which are interpolated linearly, some planes at a time."""
+    fine = signed
+    for axis in (1, 2):
+        fine = np.moveaxis(np.tensordot(_between(signed.shape[axis], shape[axis]), fine, (1, axis)), 0, axis)
+    along_z = _between(signed.shape[0], shape[0])
+    mask = np.empty(shape, dtype=np.float32)
+    step = max(1, BLOCK_BYTES // mask[0].nbytes)
+    for start in range(0, shape[0], step):
+        execution.raise_if_cancelled()
+        planes = np.tensordot(along_z[start : start + step], fine, (1, 0))
+        mask[start : start + step] = _cosine(planes - np.float32(margin), edge)
+    return mask
+
+
+def _between(m: int, n: int) -> NDArray[np.float32]:
+    """Matrix (n, m) of linear interpolation on a periodic grid."""
+    if m == n:
+        return np.eye(n, dtype=np.float32)
+    place = np.arange(n) * m / n
+    left, share = place.astype(int), (place % 1).astype(np.float32)
+    matrix = np.zeros((n, m), dtype=np.float32)
+    np.add.at(matrix, (np.arange(n), left), 1 - share)
+    np.add.at(matrix, (np.arange(n), (left + 1) % m), share)
+    return matrix

@@ -18,6 +18,7 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
+from ..engine.blocks import BLOCK_BYTES
 from ..engine.execution import LOCAL, Execution
 from ..engine.tasks import map_tasks
 from ..errors import Cancelled
@@ -101,25 +102,42 @@ def mask_kernel(mask: NDArray[Any] | None) -> MaskKernel | None:
     if mask is None:
         return None
     box: Box = mask.shape
-    spectrum = scipy.fft.rfftn(np.asarray(mask, dtype=np.float32), workers=-1)
     small: Box = tuple(min(side, KERNEL_SIDE) for side in box)  # type: ignore[assignment]
-    part = _resized(spectrum, box, small)
+    part, square, fourth = _low_part(mask, box, small)
     reduced = scipy.fft.irfftn(part, s=small) * (np.prod(small) / np.prod(box))
-    square = np.square(mask, dtype=np.float32).ravel()
-    ratio = float(square.sum(dtype=np.float64) ** 2 / (square.size * float(square @ square)))
-    return MaskKernel(box=box, mask=reduced.astype(np.float32), volume_ratio=ratio)
+    return MaskKernel(box=box, mask=reduced.astype(np.float32), volume_ratio=square**2 / (mask.size * fourth))
+
+
+def _low_part(mask: NDArray[Any], box: Box, small: Box) -> tuple[NDArray[Any], float, float]:
+    """The mask's low frequencies on the rfft lattice of `small`, and its sums of m^2 and m^4; some planes at a time."""
+    z, y, x = _shared(box, small)
+    low = np.empty((box[0], y.size, x.size), dtype=np.complex64)
+    square = fourth = 0.0
+    step = max(1, BLOCK_BYTES // (4 * box[1] * box[2]))
+    for start in range(0, box[0], step):
+        planes = np.asarray(mask[start : start + step], dtype=np.float32)
+        low[start : start + step] = scipy.fft.rfft2(planes, workers=-1)[:, y % box[1]][:, :, x]
+        squared = np.square(planes).ravel()
+        square += float(squared.sum(dtype=np.float64))
+        fourth += float(squared @ squared)
+    result = np.zeros((small[0], small[1], small[2] // 2 + 1), dtype=np.complex64)
+    result[np.ix_(z % small[0], y % small[1], x)] = scipy.fft.fft(low, axis=0)[z % box[0]]
+    return result, square, fourth
+
+
+def _shared(box: Box, target: Box) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """Indices of the frequencies that the rfft lattices of two boxes share, along z, y and x."""
+    rows = []
+    for old, new in zip(box[:2], target[:2], strict=True):
+        reach = min(old, new) // 2 if old != new else old  # leaves the smaller one's Nyquist out
+        rows.append(np.arange(-(reach - 1), reach) if old != new else np.arange(old))
+    return rows[0], rows[1], np.arange(min(box[2], target[2]) // 2 + (box[2] == target[2]))
 
 
 def _resized(spectrum: NDArray[Any], box: Box, target: Box) -> NDArray[Any]:
     """The common low frequencies of an rfft lattice on one of another size."""
     result = np.zeros((target[0], target[1], target[2] // 2 + 1), dtype=spectrum.dtype)
-    rows = []
-    for old, new in zip(box[:2], target[:2], strict=True):
-        reach = min(old, new) // 2 if old != new else old  # leaves the smaller one's Nyquist out
-        k = np.arange(-(reach - 1), reach) if old != new else np.arange(old)
-        rows.append(k)
-    columns = np.arange(min(box[2], target[2]) // 2 + (box[2] == target[2]))
-    (z, y), x = rows, columns
+    z, y, x = _shared(box, target)
     result[np.ix_(z % target[0], y % target[1], x)] = spectrum[np.ix_(z % box[0], y % box[1], x)]
     return result
 
