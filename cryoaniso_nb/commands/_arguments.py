@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from typing import Any
 
 from ._inputs import InputPath
@@ -64,6 +65,21 @@ def add_scheduler(parser: argparse.ArgumentParser) -> None:
         metavar="threads|synchronous|tcp://HOST:PORT",
         help="where to compute: this machine's threads, one thread, or a Dask cluster (default: threads)",
     )
+    parser.add_argument(
+        "--memory-limit",
+        type=_bytes,
+        metavar="SIZE",
+        help="memory that this machine may use, like 8GiB: large boxes are read in more passes then "
+        "(default: what is free)",
+    )
+
+
+def _bytes(text: str) -> int:
+    found = re.fullmatch(r"([0-9]*\.?[0-9]+) *([KMGT])(i?)B?", text.strip(), re.IGNORECASE)
+    if found is None or float(found[1]) <= 0:
+        raise argparse.ArgumentTypeError(f"'{text}' must be a size of memory, like 8GiB or 500MiB")
+    unit = 1024 if found[3] else 1000
+    return int(float(found[1]) * unit ** (1 + "KMGT".index(found[2].upper())))
 
 
 def add_statistics(parser: argparse.ArgumentParser) -> None:

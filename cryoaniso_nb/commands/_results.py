@@ -41,6 +41,9 @@ def opened(args: argparse.Namespace) -> HalfMaps | None:
     return opened_with_mask(args, *args.inputs)
 
 
+NO_SETTINGS = ("inputs", "help", "scheduler", "memory_limit")  # what doesn't change a result
+
+
 def _refuse_settings(args: argparse.Namespace) -> None:
     """A saved analysis has its settings: others would be ignored."""
     from ..errors import SettingsError
@@ -48,7 +51,10 @@ def _refuse_settings(args: argparse.Namespace) -> None:
     parser = argparse.ArgumentParser()
     add_inputs(parser)
     for action in parser._actions:
-        if action.dest in ("inputs", "help", "scheduler") or getattr(args, action.dest) == action.default:
+        if (
+            action.dest in ("inputs", "help", "scheduler", "memory_limit")
+            or getattr(args, action.dest) == action.default
+        ):
             continue
         raise SettingsError(
             f"{action.option_strings[-1]} has no effect on a saved analysis, {args.inputs[0]}: "
@@ -64,5 +70,5 @@ def analyzed(args: argparse.Namespace, maps: HalfMaps | None) -> AnalysisResult:
     if maps is None:
         _refuse_settings(args)
         return load_result(args.inputs[0])
-    with watched(args.scheduler) as execution:
+    with watched(args.scheduler, args.memory_limit) as execution:
         return analyze(maps, execution=execution, **cone_settings(args))

@@ -69,15 +69,15 @@ def show(
 
 
 @contextmanager
-def watched(scheduler: str = "threads") -> Iterator[Execution]:
+def watched(scheduler: str = "threads", memory_limit: int | None = None) -> Iterator[Execution]:
     """An execution whose progress is shown: bars on a terminal, plain lines without one and under -v."""
     from ..engine.execution import Execution
 
     if MANNER.get().quiet:
-        yield Execution(scheduler, cancel=STOP)
+        yield Execution(scheduler, cancel=STOP, memory_limit=memory_limit)
         return
     if not sys.stderr.isatty() or logging.getLogger("cryoaniso_nb").isEnabledFor(logging.INFO):
-        yield Execution(scheduler, progress=_PlainProgress(), cancel=STOP)
+        yield Execution(scheduler, progress=_PlainProgress(), cancel=STOP, memory_limit=memory_limit)
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
@@ -94,7 +94,7 @@ def watched(scheduler: str = "threads") -> Iterator[Execution]:
             tasks[stage] = (task, done)
             bars.update(task, completed=done, total=total)  # type: ignore[arg-type]
 
-        yield Execution(scheduler, progress=progress, cancel=STOP)
+        yield Execution(scheduler, progress=progress, cancel=STOP, memory_limit=memory_limit)
 
 
 class _PlainProgress:

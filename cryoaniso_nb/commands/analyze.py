@@ -70,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
     from ._terminal import print_summary, say, watched
 
     folder_target(args.output, overwrite=args.overwrite)  # before anything takes long
-    with watched(args.scheduler) as execution:
+    with watched(args.scheduler, args.memory_limit) as execution:
         maps, symmetry = opened_maps(args, execution)
         with protected(maps.files):
             target = folder_target(args.output, overwrite=args.overwrite)
@@ -80,7 +80,10 @@ def run(args: argparse.Namespace) -> int:
             args.symmetry = symmetry
             say(f"symmetry {symmetry}, as its source has it (its axes taken as RELION sets them)")
         from ..analysis.run import analyze
+        from ..engine.forecast import forecast
 
+        if execution.is_local and (expected := forecast(maps, execution)).is_worth_saying:
+            say(f"this takes {expected}")
         result = analyze(maps, execution=execution, **cone_settings(args), **statistics_settings(args))
     result = result.replace(inputs=hashes.wait())
     text = result.methods_text() if args.methods else ""

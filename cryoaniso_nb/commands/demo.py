@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
     target = folder_target(args.output, overwrite=args.overwrite)
     say(f"simulating half maps: {args.preset}, box {args.box}, seed {args.seed}")
     maps = simulate_half_maps(box=args.box, voxel_size=args.voxel_size, preset=args.preset, seed=args.seed)
-    with watched(args.scheduler) as execution:
+    with watched(args.scheduler, args.memory_limit) as execution:
         result = analyze(maps, execution=execution)
 
     def report(path: Path) -> None:

@@ -91,7 +91,7 @@ def run(args: argparse.Namespace) -> int:
         raise SettingsError("--resolution is for the isotropic filter; leave it out, or --kind anisotropic.")
     if args.resolution is not None and not args.resolution > 0:
         raise SettingsError(f"The resolution is {args.resolution:g} Å, but it must be positive.")
-    with watched(args.scheduler) as execution:
+    with watched(args.scheduler, args.memory_limit) as execution:
         maps, _ = opened_maps(args, execution)
     with protected(maps.files):
         target = folder_target(args.output, overwrite=args.overwrite)
@@ -146,7 +146,7 @@ def _analysis(args: argparse.Namespace, maps: HalfMaps) -> AnalysisResult:
     from ._terminal import watched
 
     if args.result is None:
-        with watched(args.scheduler) as execution:
+        with watched(args.scheduler, args.memory_limit) as execution:
             return analyze(maps, execution=execution, **cone_settings(args))
     result = load_result(args.result)
     if tuple(result.settings.box) != maps.box or abs(result.settings.voxel_size - maps.voxel_size) > 1e-3:

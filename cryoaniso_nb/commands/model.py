@@ -68,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
 
     target = folder_target(args.output, overwrite=args.overwrite)
     mask = mask_source(args)
-    with watched(args.scheduler) as execution:
+    with watched(args.scheduler, args.memory_limit) as execution:
         result = analyze_against_model(
             args.map,
             args.model,

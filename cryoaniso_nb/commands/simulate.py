@@ -88,7 +88,7 @@ def run(args: argparse.Namespace) -> int:
     target = folder_target(args.output, overwrite=args.overwrite)
     names = ["particles", "snr", "tilt", "box", "voxel_size", "symmetry", "assembly", "b_factor", "regularize", "seed"]
     settings = {name: getattr(args, name) for name in names}
-    with watched(args.scheduler) as execution:
+    with watched(args.scheduler, args.memory_limit) as execution:
         maps = simulate_from_model(args.model, args.poses, execution=execution, **settings)
     numbers = {"model": args.model, "poses": args.poses, **settings, "warnings": warning_items(maps.warnings)}
     with written_folder(target) as folder:

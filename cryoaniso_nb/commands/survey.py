@@ -98,7 +98,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         with (
             protected((), written=[]),  # the folder counts as one output, not each pair's
-            watched(args.scheduler) as execution,
+            watched(args.scheduler, args.memory_limit) as execution,
             closing(iter_survey(plan, execution=execution)) as steps,
         ):
             for step in steps:

@@ -53,6 +53,7 @@ def cone_sums(
     Examples
     --------
     >>> from cryoaniso_nb.geometry.directions import axes_for
+    >>> from cryoaniso_nb.engine.blocks import count_histogram
     >>> counts = count_histogram((16, 16, 16), 1.0)
     >>> cone_sums(counts, axes_for(6), 17.0).n_eff.shape
     (6, 8)

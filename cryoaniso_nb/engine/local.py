@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, as_completed, wait
 from contextlib import AbstractContextManager
 from contextvars import copy_context
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from ..errors import SettingsError
-from .execution import Execution
+from .execution import Execution, Scheduler
 
 __all__ = ["ONE_BLAS_THREAD", "iter_here", "map_here", "n_threads"]
 
@@ -164,11 +165,12 @@ def iter_here(
     if limit == 1:
         for index, item in enumerate(items):
             execution.raise_if_cancelled()
-            yield index, function(item, Execution("synchronous", cancel=execution.cancel))
+            yield index, function(item, replace(execution, scheduler="synchronous", progress=None))
         return
     most = max(needs, default=0)
     at_once = min(limit, len(items)) if not most or memory is None else min(limit, len(items), max(1, memory // most))
-    own = Execution("threads" if 2 * at_once <= limit else "synchronous", cancel=threading.Event())
+    where: Scheduler = "threads" if 2 * at_once <= limit else "synchronous"
+    own = Execution(where, cancel=threading.Event(), memory_limit=execution.memory_limit)
     waiting = list(range(len(items)))
     running: dict[Future[_Value], int] = {}
 

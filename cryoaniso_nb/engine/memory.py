@@ -11,7 +11,7 @@ from .execution import Execution
 __all__ = ["analysis_memory", "available_memory", "passes_within"]
 
 _BYTES_PER_VOXEL = 24  # transforms of both halves (8), their tiles and slabs, both halves and a mask in memory (12)
-_BASE = 160 * 2**20  # histogram, cones and modules loaded on the way, whatever the box
+BASE = 160 * 2**20  # histogram, cones and modules loaded on the way, whatever the box
 
 _KEPT_FREE = 0.1  # of what is free, for other programs
 _SMALL = 2**28  # spectra that fit anywhere: nobody asks what is free
@@ -39,7 +39,7 @@ def analysis_memory(shape: tuple[int, ...]) -> int:
     >>> analysis_memory((256, 256, 256)) // 2**20
     544
     """
-    return _BASE + _BYTES_PER_VOXEL * math.prod(shape)
+    return BASE + _BYTES_PER_VOXEL * math.prod(shape)
 
 
 def passes_within(spectra: int, held: int, execution: Execution) -> int:
@@ -74,11 +74,11 @@ def passes_within(spectra: int, held: int, execution: Execution) -> int:
         free = available_memory() if spectra > _SMALL else None
         if free is None:
             return 1
-        room = (1 - _KEPT_FREE) * free - _BASE
+        room = (1 - _KEPT_FREE) * free - BASE
         return min(_MOST_PASSES, max(1, math.ceil(spectra / max(room, 1))))
-    room = limit - held - _BASE
+    room = limit - held - BASE
     if room * _MOST_PASSES < spectra:
-        least = held + _BASE + spectra / _MOST_PASSES
+        least = held + BASE + spectra / _MOST_PASSES
         raise SettingsError(
             f"The memory limit is {limit / 2**30:.3g} GiB, but these half maps need at least "
             f"{least / 2**30:.3g} GiB; raise the limit, or give uncompressed files, which needn't be held in memory."

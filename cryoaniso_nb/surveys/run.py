@@ -364,7 +364,7 @@ def load_survey(folder: str | os.PathLike[str]) -> Survey:
 
 
 def _running(todo: Sequence[Job], writer: _Writer, total: int, execution: Execution) -> Iterator[Survey]:
-    memory = available_memory()
+    memory = execution.memory_limit or available_memory()
     budget = int(SHARE * memory) if memory is not None else None
     needs = [_need(job.pair) for job in todo]
     try:
