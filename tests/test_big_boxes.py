@@ -64,10 +64,10 @@ def test_a_volume_in_a_file_is_known_as_such(tmp_path: Path) -> None:
     found = files.file_of(maps.half1)
     assert found is not None
     assert (found.path, found.offset, found.shape) == (str(tmp_path / "a.mrc"), 1024, (20, 22, 24))
-    np.testing.assert_array_equal(found.planes(3, 7), maps.half1[3:7])
+    np.testing.assert_array_equal(found.open(), maps.half1)
     inner = files.file_of(np.asarray(maps.half1[5:9]))
     assert inner is not None
-    np.testing.assert_array_equal(inner.planes(1, 3), maps.half1[6:8])
+    np.testing.assert_array_equal(inner.open(), maps.half1[5:9])
     assert files.file_of(maps.half1.transpose()) is None
     assert files.file_of(np.array(maps.half1)) is None
 
@@ -83,7 +83,7 @@ def test_another_file_in_its_place_is_not_read(change: str, tmp_path: Path) -> N
         path.write_bytes(content[:8] + b"x" + content[9:] if change == "header" else content + b"\0")
     assert not found.is_here()
     with pytest.raises(MapError, match=r"doesn't find .*a.mrc as it was"):
-        found.planes(0, 1)
+        found.open()
 
 
 def test_pages_of_large_mapped_volumes_are_let_go(tmp_path: Path, monkeypatch) -> None:

@@ -132,7 +132,7 @@ def test_a_cluster_is_given_by_its_address(
     from cryoaniso_nb.engine import cluster as engine
 
     out = tmp_path / "out"
-    options = {"n_workers": 1, "threads_per_worker": 2, "processes": False, "dashboard_address": None}
+    options = {"n_workers": 1, "threads_per_worker": 2, "processes": False, "dashboard_address": ":0"}
     with distributed.LocalCluster(protocol="tcp", **options) as cluster:
         address = cluster.scheduler_address
         try:

@@ -127,7 +127,7 @@ def test_a_cluster_gives_the_same_dfsc():
     expected = dfsc(cone_sums(accumulate(maps), axes_for(81), 17.0))
     exact, _, _ = accumulate_exact(maps, axes_for(21), 17.0)
     with (
-        distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None) as cluster,
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=False, dashboard_address=":0") as cluster,
         distributed.Client(cluster) as client,
     ):
         seen = []

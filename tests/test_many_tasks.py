@@ -164,7 +164,7 @@ def test_the_context_of_the_caller_is_that_of_the_calls() -> None:
 
 def test_a_cluster_gives_values_as_they_are_ready() -> None:
     distributed = pytest.importorskip("distributed")
-    with distributed.Client(n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None) as client:
+    with distributed.Client(n_workers=1, threads_per_worker=2, processes=False, dashboard_address=":0") as client:
         found = list(iter_tasks(_squared, range(20), execution=Execution(client)))
         assert sorted(found) == [(index, index**2) for index in range(20)]
         cancel = threading.Event()

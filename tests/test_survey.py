@@ -492,7 +492,7 @@ def test_a_killed_survey_goes_on_where_it_was(
 def test_a_cluster_gives_the_same_table(maps: Path, tmp_path: Path) -> None:
     distributed = pytest.importorskip("distributed")
     here = ca.survey(maps, tmp_path / "here")
-    with distributed.Client(n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None) as client:
+    with distributed.Client(n_workers=1, threads_per_worker=2, processes=False, dashboard_address=":0") as client:
         there = ca.survey(maps, tmp_path / "there", execution=ca.Execution(client))
     for mine, theirs in zip(here.rows, there.rows, strict=True):
         assert mine["name"] == theirs["name"]

@@ -77,26 +77,26 @@ class Plan:
     blocks: tuple[tuple[int, int], ...]  # ranges of y
 
     @classmethod
-    def of(cls, box: Box, workers: int) -> Plan:
+    def of(cls, box: Box, workers: int, least: int = 1) -> Plan:
         """As many slabs as blocks, at least one a worker: large arrays cost fewer page faults."""
         nz, ny, nx = box
         both = 2 * nz * ny * (nx // 2 + 1) * 8
-        parts = workers * max(1, -(-both // (BLOCK_BYTES * workers)))
+        parts = workers * math.ceil(max(both / BLOCK_BYTES, least) / workers)
         return cls(box, ranges(nz, parts), ranges(ny, parts))
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """One of the reductions below with its settings: of pieces and their first row, a partial sum."""
+    """One of the reductions below with its settings: of pieces and their rows, a partial sum."""
 
     reduce: Callable[..., Any]
     box: Box
     stop: Stop
     arguments: tuple[Any, ...]
 
-    def __call__(self, pieces: Sequence[Pair], start: int) -> Any:
-        """The partial sum of some rows, from `start` on."""
-        return self.reduce(pieces, start, self.box, self.stop, *self.arguments)
+    def __call__(self, pieces: Sequence[Pair], rows: slice) -> Any:
+        """The partial sum of some rows along y."""
+        return self.reduce(pieces, rows, self.box, self.stop, *self.arguments)
 
     @staticmethod
     def load() -> None:
@@ -112,6 +112,9 @@ def ranges(size: int, parts: int) -> tuple[tuple[int, int], ...]:
     return tuple(pairwise(edges))
 
 
+ALL_ROWS = slice(0, None, 1)
+
+
 def transform_slab(
     first: NDArray[Any],
     second: NDArray[Any],
@@ -119,16 +122,18 @@ def transform_slab(
     dtype: Any,
     stop: Stop = None,
     out: Pair | None = None,
-    rows: slice | None = None,
+    rows: slice = ALL_ROWS,
 ) -> Pair:
-    """Transform a z slab of both halves along y and x, some planes at a time; keep all rows along y, or some."""
+    """Transform a z slab of both halves along y and x, some planes at a time.
+
+    Of the transform's rows along y, `rows` are kept: from its start on, in its steps.
+    """
     depth, height, width = first.shape
-    kind = np.result_type(dtype, np.complex64)
     if out is None:
-        shape = depth, height, width // 2 + 1
+        shape, kind = (depth, len(range(height)[rows]), width // 2 + 1), np.result_type(dtype, np.complex64)
         out = np.empty(shape, kind), np.empty(shape, kind)
     step = max(1, TILE_BYTES // (height * width * np.dtype(dtype).itemsize))
-    whole = None if rows is None else np.empty((step, height, width // 2 + 1), kind)
+    transform = _transform_of(rows, height, dtype)
     for half, spectrum in zip((first, second), out, strict=True):
         for start in range(0, depth, step):
             Cancelled.if_set(stop)
@@ -136,42 +141,80 @@ def transform_slab(
             values = np.asarray(half[planes], dtype=dtype)
             if mask is not None:
                 values = values * mask[planes]
-            if whole is None:
-                fft.r2c(values, axes=(1, 2), out=spectrum[planes])
-            else:
-                spectrum[planes] = fft.r2c(values, axes=(1, 2), out=whole[: len(values)])[:, rows]
+            transform(values, spectrum[planes])
     return out
 
 
-def cut(slab: Pair, start: int, stop: int) -> Pair:
-    """Rows of a slab, without a copy."""
-    return slab[0][:, start:stop], slab[1][:, start:stop]
+def _transform_of(rows: slice, height: int, dtype: Any) -> Callable[[NDArray[Any], NDArray[Any]], Any]:
+    """What transforms planes and keeps every `rows.step`-th row along y.
+
+    These are the transform of planes folded into `rows.step` parts, which are added with the phases of
+    the first row: no more work than their share of all rows.
+    """
+    parts, first = rows.step, rows.start
+    if parts == 1:
+        return lambda planes, out: fft.r2c(planes, axes=(1, 2), out=out)
+    if height % parts:  # parts of differing length can't be folded
+
+        def chosen(planes: NDArray[Any], out: NDArray[Any]) -> None:
+            out[:] = fft.r2c(planes, axes=(1, 2))[:, rows]
+
+        return chosen
+    turns = np.exp(-2j * np.pi * first * np.arange(parts) / parts)
+    weights = turns.real[None] if 2 * first % parts == 0 else np.stack([turns.real, turns.imag])
+    weights = weights.astype(dtype)
+    kind = np.result_type(dtype, np.complex64)
+    phase = np.exp(-2j * np.pi * first * np.arange(height // parts) / height).astype(kind)[:, None]
+
+    def folded(planes: NDArray[Any], out: NDArray[Any]) -> None:
+        depth, _, width = planes.shape
+        sums = np.matmul(weights, planes.reshape(depth, parts, -1))
+        lines = fft.r2c(sums.reshape(depth, len(weights), -1, width), axes=(3,))
+        total = lines[:, 0]
+        if len(weights) == 2:
+            total += lines[:, 1] * kind.type(1j)
+        total *= phase
+        fft.c2c(total, axes=(1,), out=out)
+
+    return folded
+
+
+def cut(slab: Pair, start: int, stop: int, box: Box) -> Pair:
+    """Rows of a slab without a copy, and without the columns that lie beyond the Nyquist shell in all of them."""
+    columns = _columns(box, np.arange(start, stop))
+    return slab[0][:, start:stop, columns], slab[1][:, start:stop, columns]
+
+
+def _columns(box: Box, rows: NDArray[np.int64]) -> slice:
+    """Those that hold coefficients up to the Nyquist shell, in some rows."""
+    _, y, x = coordinates(box)
+    edge = (n_shells(box) + 0.5) ** 2
+    return slice(0, int(np.searchsorted(x**2, edge - (y[rows] ** 2).min(), side="right")))
 
 
 def _tiles(
-    pieces: Sequence[Pair], start: int, box: Box, stop: Stop
-) -> Iterator[tuple[slice, slice, NDArray[Any], NDArray[Any]]]:
+    pieces: Sequence[Pair], rows: slice, box: Box, stop: Stop
+) -> Iterator[tuple[NDArray[np.int64], slice, NDArray[Any], NDArray[Any]]]:
     """Finish the transform along z, a cache-sized tile at a time: (rows, columns, X, Y).
 
     Columns whose coefficients all lie beyond the Nyquist shell, a fifth of them, are left out.
     """
-    _, y, x = coordinates(box)
-    edge = (n_shells(box) + 0.5) ** 2
+    held = np.arange(box[1])[rows]
     height, width = pieces[0][0].shape[1:]
     step = min(height, max(1, TILE_BYTES // (box[0] * width * pieces[0][0].itemsize)))
     # Allocated once: a tile's fresh memory would cost more than its transform.
     buffers = np.empty((2, box[0] * step * width), dtype=pieces[0][0].dtype)
     for top in range(0, height, step):
         Cancelled.if_set(stop)
-        rows = slice(start + top, start + min(top + step, height))
-        columns = slice(0, int(np.searchsorted(x**2, edge - (y[rows] ** 2).min(), side="right")))
-        shape = box[0], rows.stop - rows.start, columns.stop
+        some = held[top : top + step]
+        columns = _columns(box, some)
+        shape = box[0], some.size, columns.stop
         part = (slice(None), slice(top, top + step), columns)
         tile = [buffer[: math.prod(shape)].reshape(shape) for buffer in buffers]
         for half, out in enumerate(tile):
             np.concatenate([piece[half][part] for piece in pieces], out=out)
             fft.c2c(out, axes=(0,), out=out)
-        yield rows, columns, tile[0], tile[1]
+        yield some, columns, tile[0], tile[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,8 +234,8 @@ def _lattice(box: Box) -> tuple[NDArray[np.float32], ...]:
     return z, y, x, (hermitian_weights(box) / 2).astype(np.float32)
 
 
-def reduce_block(pieces: Sequence[Pair], start: int, box: Box, stop: Stop, side: int) -> Partial:
-    """Histogram of the rows from `start` on."""
+def reduce_block(pieces: Sequence[Pair], rows: slice, box: Box, stop: Stop, side: int) -> Partial:
+    """Histogram of some rows along y."""
     from ..kernels import histogram as kernels
 
     z, y, x, multiplicity = _lattice(box)
@@ -202,15 +245,14 @@ def reduce_block(pieces: Sequence[Pair], start: int, box: Box, stop: Stop, side:
     low = np.zeros((3, lattice.shell.size))
     sums = np.zeros((3, last + 1))
     iz, iy, ix = lattice.index
-    order = np.argsort(iy, kind="stable")
-    sorted_rows = iy[order]
-    for rows, columns, first, second in _tiles(pieces, start, box, stop):
-        kernels.spread(first, second, z, y[rows], x[columns], multiplicity[columns], first_shell, last, side, nodes)
-        inside = order[slice(*np.searchsorted(sorted_rows, (rows.start, rows.stop)))]
-        if inside.size:
-            place = (iz[inside], iy[inside] - rows.start, ix[inside])
+    near = np.unique(iy)
+    for some, columns, first, second in _tiles(pieces, rows, box, stop):
+        kernels.spread(first, second, z, y[some], x[columns], multiplicity[columns], first_shell, last, side, nodes)
+        for row in np.flatnonzero(np.isin(some, near)):
+            inside = np.flatnonzero(iy == some[row])
+            place = (iz[inside], row, ix[inside])
             low[:, inside] = _products(first[place], second[place])
-        if rows.start == 0:
+        if some[0] == 0:
             sums[:, 0] = _products(first[:1, 0, 0], second[:1, 0, 0])[:, 0]
     return Partial(nodes, low, sums)
 
@@ -221,21 +263,21 @@ def _products(first: NDArray[Any], second: NDArray[Any]) -> Floats:
         return np.stack([(a.conj() * b).real, (a.conj() * a).real, (b.conj() * b).real])
 
 
-def reduce_shells(pieces: Sequence[Pair], start: int, box: Box, stop: Stop) -> Floats:
-    """Sums over whole shells of the rows from `start` on."""
+def reduce_shells(pieces: Sequence[Pair], rows: slice, box: Box, stop: Stop) -> Floats:
+    """Sums over whole shells of some rows along y."""
     from ..kernels import histogram as kernels
 
     z, y, x, multiplicity = _lattice(box)
     sums = np.zeros((3, n_shells(box) + 1))
-    for rows, columns, first, second in _tiles(pieces, start, box, stop):
-        kernels.add_shells(first, second, z, y[rows], x[columns], 2 * multiplicity[columns], sums)
+    for some, columns, first, second in _tiles(pieces, rows, box, stop):
+        kernels.add_shells(first, second, z, y[some], x[columns], 2 * multiplicity[columns], sums)
     return sums
 
 
 def reduce_exact(
-    pieces: Sequence[Pair], start: int, box: Box, stop: Stop, axes: Floats, half_angle: float, limit: float
+    pieces: Sequence[Pair], rows: slice, box: Box, stop: Stop, axes: Floats, half_angle: float, limit: float
 ) -> tuple[Floats, Floats]:
-    """Exact cone sums of the rows from `start` on, and their sums over whole shells."""
+    """Exact cone sums of some rows along y, and their sums over whole shells."""
     from ..kernels import histogram as kernels
 
     z, y, x = coordinates(box)
@@ -243,8 +285,8 @@ def reduce_exact(
     last = n_shells(box)
     cones = np.zeros((len(axes), 5, last + 1))
     sums = np.zeros((3, last + 1))
-    for rows, columns, first, second in _tiles(pieces, start, box, stop):
-        kx, ky, kz = x[None, None, columns], y[None, rows, None], z[:, None, None]
+    for some, columns, first, second in _tiles(pieces, rows, box, stop):
+        kx, ky, kz = x[None, None, columns], y[None, some, None], z[:, None, None]
         radius = np.sqrt(kz**2 + ky**2 + kx**2)
         shell = shell_of(radius)
         counted = ((shell <= last) & (radius <= limit)).nonzero()
@@ -388,6 +430,11 @@ class ConeBlock:
     low: Floats
     nodes: NDArray[np.float32]
     totals: NDArray[np.float32]
+
+    @property
+    def token(self) -> str:
+        """What tells it from others of the same histogram."""
+        return f"{self.half_angle:.9g}"
 
     def __call__(self, axes: Floats) -> Floats:
         """Array (4, A, S): the three products and n_eff."""

@@ -2,26 +2,45 @@
 
 from __future__ import annotations
 
+import logging
+import math
+import time
+import weakref
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
+from itertools import count, islice
 from typing import Any, TypeVar
+from uuid import uuid4
 
 import dask
 import numpy as np
-from distributed import Client, wait
+from distributed import CancelledError, Client, wait
+from distributed.comm import CommClosedError
+from distributed.scheduler import KilledWorker
 from numpy.typing import NDArray
 
 from ..errors import SettingsError
-from .blocks import Pair, Plan, add, cut, transform_slab
+from .blocks import Block, Plan, add, cut, transform_slab
 from .execution import Execution
+from .files import FileVolume, file_of
 from .local import ONE_BLAS_THREAD, POLL_SECONDS
+from .slabs import spectra_bytes, sum_rows
 
 __all__ = ["broadcast_map", "client_of", "iter_on_cluster", "map_on_cluster", "n_workers", "reduce_on_cluster"]
 
 _Item = TypeVar("_Item")
 _Value = TypeVar("_Value")
 
+NO_WORKER_SECONDS = 10.0  # until a cluster without workers is given up
+TRIES = 4  # of what is lost with workers
+SENT_BYTES = 32 * 2**20  # of one volume's planes that are sent at once
+TASK_SHARE = 0.4  # of a worker's memory limit that the spectra of its tasks may take
+CONNECT_SECONDS = 6.0  # until a scheduler that doesn't answer is given up
+READING = 0.06  # of a worker's time for a whole map: to read and fold it
+
+_log = logging.getLogger(__name__)
+_sent: dict[tuple[int, str, str], Any] = {}  # what workers keep: (its owner, client, token) -> future
 _connected: dict[str, Any] = {}  # address -> the client of this process; distributed closes them at exit
 
 
@@ -55,11 +74,11 @@ def client_of(execution: Execution) -> Any:
             return Client.current()
         client = _connected.get(scheduler)
         if client is None or client.status != "running":
-            client = _connected[scheduler] = Client(scheduler, timeout="10s", set_as_default=False)
+            client = _connected[scheduler] = Client(scheduler, timeout=CONNECT_SECONDS, set_as_default=False)
         return client
     except (OSError, TimeoutError) as error:
         raise SettingsError(
-            f"No Dask scheduler answers at {scheduler} within 10 s; start one there, or use threads."
+            f"No Dask scheduler answers at {scheduler} within {CONNECT_SECONDS:g} s; start one there, or use threads."
         ) from error
 
 
@@ -71,32 +90,118 @@ def _is_current(address: str) -> bool:
 
 
 def n_workers(client: Any) -> int:
-    """Threads of all workers together, at least 1."""
-    return max(1, int(sum(client.nthreads().values())))
+    """Threads of all workers together.
+
+    Parameters
+    ----------
+    client : distributed.Client
+        Of a running cluster.
+
+    Returns
+    -------
+    int
+        At least 1.
+
+    Raises
+    ------
+    SettingsError
+        When no worker joins within 10 s.
+    """
+    began = time.monotonic()
+    while not (threads := _threads(client)):
+        if time.monotonic() - began > NO_WORKER_SECONDS:
+            raise SettingsError(
+                f"The Dask scheduler at {_address(client)} has no workers; start some there (dask worker "
+                f"{_address(client)}), or use threads."
+            )
+        time.sleep(POLL_SECONDS)
+    return threads
 
 
-def _compute(client: Any, outputs: Sequence[Any], kept: Sequence[Any], stage: str, execution: Execution) -> list[Any]:
+def _threads(client: Any) -> int:
+    with _told_when_lost(client):
+        return int(sum(client.nthreads().values()))
+
+
+def _address(client: Any) -> str:
+    return str(getattr(client.scheduler, "address", "its address"))
+
+
+class _LostError(Exception):
+    """Data that went with a worker and that no task makes again: what was sent to it."""
+
+
+def _compute(
+    client: Any,
+    outputs: Sequence[Any],
+    stage: str,
+    execution: Execution,
+    *,
+    kept: Sequence[Any] = (),
+    sent: Sequence[Any] = (),
+) -> list[Any]:
     """Values of Dask `outputs`; progress counts them and the `kept` ones among their tasks.
 
-    Watching a task keeps its value in memory on its worker.
+    Watching a task keeps its value in memory on its worker. Tasks wait forever for what was `sent` and lost.
     """
     execution.raise_if_cancelled()
     futures = client.compute([*outputs, *kept], optimize_graph=False)
-    tracked, total, done = futures, len(futures), 0
+    wanted = futures[: len(outputs)]
+    tracked = futures
     try:
-        while done < total:
-            execution.raise_if_cancelled()
-            try:
-                with client.as_current():  # `wait` asks for one
-                    ready = wait(tracked, timeout=POLL_SECONDS, return_when="FIRST_COMPLETED")
-            except TimeoutError:
-                continue
-            done += len(ready.done)
-            tracked = list(ready.not_done)
-            execution.tell(stage, done, total)
-        return list(client.gather(futures[: len(outputs)]))
-    finally:
-        client.cancel(futures)
+        with _told_when_lost(client):
+            while tracked:
+                execution.raise_if_cancelled()
+                ready = _wait(client, tracked)
+                if not ready and any(future.status in ("lost", "cancelled") for future in (*tracked, *sent)):
+                    raise _LostError("sent data")
+                tracked = [future for future in tracked if future not in ready]
+                execution.tell(stage, len(futures) - len(tracked), len(futures))
+            return list(client.gather(wanted))
+    except BaseException:
+        if client.status == "running":
+            client.cancel(wanted)  # those alone: the scheduler fails at futures that others of them need
+        raise
+
+
+def _wait(client: Any, futures: Sequence[Any]) -> set[Any]:
+    """Those that are ready within a moment; an error when scheduler or workers are gone."""
+    try:
+        with client.as_current():  # `wait` asks for one
+            return set(wait(futures, timeout=POLL_SECONDS, return_when="FIRST_COMPLETED").done)
+    except TimeoutError:
+        if client.status == "running":
+            n_workers(client)
+        else:
+            raise CommClosedError from None
+        return set()
+
+
+@contextmanager
+def _told_when_lost(client: Any) -> Iterator[None]:
+    """One sentence when the scheduler goes; `_LostError` when a worker took something with it."""
+    try:
+        yield
+    except (CommClosedError, CancelledError, KilledWorker, OSError) as error:
+        if client.status != "running":
+            raise SettingsError(
+                f"The Dask scheduler at {_address(client)} was lost while it computed; start it again, or use threads."
+            ) from error
+        raise _LostError(str(error)) from error
+
+
+def _again_when_lost(client: Any, call: Callable[[], list[Any]]) -> list[Any]:
+    """Do it again when workers took data with them: what was sent, not made, is gone."""
+    for _ in range(TRIES):
+        try:
+            return call()
+        except _LostError as error:
+            _log.warning("a worker was lost, what it held is computed again: %s", error)
+            lost = error
+    raise SettingsError(
+        f"Workers of the Dask scheduler at {_address(client)} were lost {TRIES} times while they computed; "
+        "give them more memory, or use threads."
+    ) from lost
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +237,20 @@ def map_on_cluster(
         The values, in the order of `items`.
     """
     client = client_of(execution)
+    n_workers(client)
     task = dask.delayed(_Alone(function), pure=False, traverse=False)
-    calls = [task(item) for item in items]
-    return _compute(client, calls, (), stage, execution)
+
+    def call() -> list[Any]:
+        names = _names(stage or getattr(function, "__name__", "task"))
+        return _compute(client, [task(item, dask_key_name=next(names)) for item in items], stage, execution)
+
+    return _again_when_lost(client, call)
+
+
+def _names(words: str) -> Iterator[str]:
+    """Keys of tasks, which a dashboard groups by what stands before the token."""
+    name, token = "-".join(words.split()), uuid4().hex
+    return (f"{name}-{token}-{index}" for index in count())
 
 
 def iter_on_cluster(
@@ -170,24 +286,56 @@ def iter_on_cluster(
                 running[client.submit(call, items[index], own, pure=False)] = index
             if not running:
                 return
-            try:
-                with client.as_current():
-                    ready = wait(list(running), timeout=POLL_SECONDS, return_when="FIRST_COMPLETED")
-            except TimeoutError:
-                continue
-            for future in ready.done:
-                yield running.pop(future), future.result()
+            with _told_when_lost(client):
+                ready = [(running.pop(future), future.result()) for future in _wait(client, list(running))]
+            yield from ready
     finally:
-        client.cancel(list(running))
+        if client.status == "running":
+            client.cancel(list(running))
 
 
-def broadcast_map(function: Any, items: Sequence[Any], stage: str, execution: Execution) -> list[Any]:
-    """The same with a large function, which is sent to every worker once."""
+def broadcast_map(function: Any, items: Sequence[Any], owner: Any, stage: str, execution: Execution) -> list[Any]:
+    """The same with a large function, which is sent to every worker once.
+
+    Parameters
+    ----------
+    function : callable
+        Of one argument.
+    items : sequence
+        Arguments, one per call.
+    owner : ndarray
+        What most of its data are: while it lives, the workers keep the function for
+        the next call with an equal one.
+    stage : str
+        What is being done, for `progress`.
+    execution : Execution
+        On a cluster.
+
+    Returns
+    -------
+    list
+        The values, in the order of `items`.
+    """
     client = client_of(execution)
-    shared = client.scatter(function, broadcast=True, hash=False)
     call = dask.delayed(_call, pure=False, traverse=False)
-    tasks = [call(shared, item) for item in items]
-    return _compute(client, tasks, (), stage, execution)
+
+    def attempt() -> list[Any]:
+        names, shared = _names(stage), _sent_once(client, function, owner)
+        tasks = [call(shared, item, dask_key_name=next(names)) for item in items]
+        return _compute(client, tasks, stage, execution, sent=[shared])
+
+    return _again_when_lost(client, attempt)
+
+
+def _sent_once(client: Any, function: Any, owner: Any) -> Any:
+    key = id(owner), client.id, function.token
+    future = _sent.get(key)
+    if future is None:
+        weakref.finalize(owner, _sent.pop, key, None)
+    if future is None or future.status != "finished":
+        with _told_when_lost(client):
+            future = _sent[key] = client.scatter(function, broadcast=True, hash=False)
+    return future
 
 
 def _call(function: Callable[[Any], Any], item: Any) -> Any:
@@ -197,7 +345,7 @@ def _call(function: Callable[[Any], Any], item: Any) -> Any:
 def reduce_on_cluster(
     volumes: Sequence[NDArray[Any] | None],
     dtype: Any,
-    block: Callable[[Sequence[Pair], int], Any],
+    block: Block,
     stage: str,
     execution: Execution,
 ) -> Any:
@@ -222,19 +370,90 @@ def reduce_on_cluster(
         The sum of all blocks.
     """
     client = client_of(execution)
-    shape = volumes[0].shape  # type: ignore[union-attr]
-    plan = Plan.of(shape, n_workers(client))
+    workers = n_workers(client)
+    files = _seen_by_all(client, volumes)
 
-    def source(volume: NDArray[Any] | None, start: int, stop: int) -> Any:
-        return None if volume is None else client.scatter(np.ascontiguousarray(volume[start:stop]), hash=False)
+    def attempt() -> list[Any]:
+        sent: list[Any] = []
+        if files is not None:
+            tasks = _file_tasks(client, files, workers, dtype, block)
+        else:
+            tasks = _sent_tasks(client, volumes, workers, dtype, block, sent)
+        total, add_blocks = tasks, _task(add, "add blocks")
+        while len(total) > 1:
+            total = [add_blocks(*total[i : i + 4]) for i in range(0, len(total), 4)]
+        return _compute(client, total, stage, execution, kept=tasks, sent=sent)
 
-    transform, part, reduce, total_of = (
-        dask.delayed(f, pure=False, traverse=False) for f in (transform_slab, cut, block, add)
-    )
-    slabs = [transform(*(source(v, *r) for v in volumes), dtype) for r in plan.slabs]
-    pieces = [dask.delayed([part(slab, *rows) for slab in slabs]) for rows in plan.blocks]
-    partial = [reduce(piece, rows[0]) for piece, rows in zip(pieces, plan.blocks, strict=True)]
-    total = partial
-    while len(total) > 1:
-        total = [total_of(*total[i : i + 4]) for i in range(0, len(total), 4)]
-    return _compute(client, total, partial, stage, execution)[0]
+    return _again_when_lost(client, attempt)[0]
+
+
+def _task(function: Callable[..., Any], words: str) -> Callable[..., Any]:
+    """Makes tasks of a function, with names of their own."""
+    task, names = dask.delayed(function, pure=False, traverse=False), _names(words)
+    return lambda *arguments: task(*arguments, dask_key_name=next(names))
+
+
+def _file_tasks(client: Any, files: Sequence[FileVolume | None], workers: int, dtype: Any, block: Block) -> list[Any]:
+    """Each worker reads the volumes whole and takes its share of rows: nothing passes between workers."""
+    height = block.box[1]
+    room = TASK_SHARE * float(client.run_on_scheduler(_memory_of_a_thread))
+    least = min(height, max(1, math.ceil(spectra_bytes(block.box, dtype) / room)))
+    fitting = [parts for parts in range(least, height + 1) if height % parts == 0]
+    # rounds of tasks, each of which reads everything
+    parts = min(fitting, key=lambda parts: math.ceil(parts / workers) * (1 / parts + READING))
+    call = _task(_sum_of_files, "read and sum rows")
+    return [call(files, dtype, block, slice(number, height, parts)) for number in range(parts)]
+
+
+def _memory_of_a_thread(dask_scheduler: Any) -> float:
+    """Of the worker that has least of it; runs on the scheduler."""
+    return min(((w.memory_limit or math.inf) / w.nthreads for w in dask_scheduler.workers.values()), default=math.inf)
+
+
+def _sum_of_files(files: Sequence[FileVolume | None], dtype: Any, block: Block, rows: slice) -> Any:
+    return sum_rows([None if file is None else file.open() for file in files], dtype, block, rows)
+
+
+def _sent_tasks(
+    client: Any,
+    volumes: Sequence[NDArray[Any] | None],
+    workers: int,
+    dtype: Any,
+    block: Block,
+    kept: list[Any],
+) -> list[Any]:
+    """Slabs are sent, transformed where they arrive, and cut into rows that pass between workers.
+
+    What was sent is added to `kept`.
+    """
+    most = max(volume.nbytes for volume in volumes if volume is not None)
+    plan = Plan.of(block.box, workers, math.ceil(most / SENT_BYTES))
+
+    def sent(volume: NDArray[Any] | None, start: int, stop: int) -> Any:
+        if volume is None:
+            return None
+        kept.append(client.scatter(np.ascontiguousarray(volume[start:stop]), hash=False))
+        return kept[-1]
+
+    transform, part, reduce = (
+        _task(transform_slab, "transform slab"), _task(cut, "cut slab"), _task(block, "sum rows"),
+    )  # fmt: skip
+    with _told_when_lost(client):
+        slabs = [transform(*(sent(volume, *planes) for volume in volumes), dtype) for planes in plan.slabs]
+    pieces = [dask.delayed([part(slab, *rows, block.box) for slab in slabs]) for rows in plan.blocks]
+    return [reduce(piece, slice(*rows)) for piece, rows in zip(pieces, plan.blocks, strict=True)]
+
+
+def _seen_by_all(client: Any, volumes: Sequence[NDArray[Any] | None]) -> list[FileVolume | None] | None:
+    """The files of the volumes, if every worker sees them all."""
+    files = [None if volume is None else file_of(volume) for volume in volumes]
+    if any(volume is not None and file is None for volume, file in zip(volumes, files, strict=True)):
+        return None
+    answers = client.run(_sees, files, on_error="return")
+    seen = bool(answers) and all(answer is True for answer in answers.values())
+    _log.info("workers %s", "read the files themselves" if seen else "don't see the files: slabs are sent")
+    return files if seen else None
+
+
+def _sees(files: Sequence[FileVolume | None]) -> bool:
+    return all(file is None or file.is_here() for file in files)

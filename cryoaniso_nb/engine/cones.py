@@ -82,7 +82,7 @@ def cone_sums(
         workers = n_threads(execution)
     blocks = [axes[start:stop] for start, stop in ranges(len(axes), max(workers, len(axes) // 321))]
     if clustered:
-        values = broadcast_map(block, blocks, "cones", execution)
+        values = broadcast_map(block, blocks, histogram.nodes, "cones", execution)
     else:
         values = map_tasks(block, blocks, stage="cones", execution=execution)
     xy, xx, yy, n_eff = np.concatenate(values, axis=1)

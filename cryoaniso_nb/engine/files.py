@@ -59,17 +59,12 @@ class FileVolume:
         except OSError:
             return False
 
-    def planes(self, start: int, stop: int) -> NDArray[Any]:
-        """Some z planes, mapped.
-
-        Parameters
-        ----------
-        start, stop : int
-            Range along z.
+    def open(self) -> NDArray[Any]:
+        """The volume, mapped.
 
         Returns
         -------
-        ndarray, shape (stop - start, ny, nx)
+        ndarray, shape (nz, ny, nx)
             In the file's own number type.
 
         Raises
@@ -79,8 +74,7 @@ class FileVolume:
         """
         if not self.is_here():
             raise MapError(f"A worker doesn't find {self.path} as it was; keep the file in place while it is read.")
-        volume = np.memmap(self.path, np.dtype(self.dtype), "r", self.offset, self.shape)
-        return volume[start:stop]
+        return np.memmap(self.path, np.dtype(self.dtype), "r", self.offset, self.shape)
 
 
 def _header(path: str, offset: int) -> str:

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-import math
 import threading
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..geometry.shells import Box
-from .blocks import Block, Plan, add, ranges, transform_slab
+from .blocks import Block, Plan, add, transform_slab
 from .execution import Execution
 from .files import forget, is_mapped
-from .local import map_here, n_threads
+from .local import ONE_BLAS_THREAD, map_here, n_threads
 from .memory import passes_within
 
-__all__ = ["reduce_here", "spectra_bytes"]
+__all__ = ["parts_of", "reduce_here", "spectra_bytes", "sum_rows"]
+
+Volumes: TypeAlias = Sequence[NDArray[Any] | None]  # half maps, and mask or None
+
+ALONE = Execution("synchronous")
 
 
 def spectra_bytes(box: Box, dtype: Any = np.float32) -> int:
@@ -44,7 +48,7 @@ def spectra_bytes(box: Box, dtype: Any = np.float32) -> int:
 
 
 def reduce_here(
-    volumes: Sequence[NDArray[Any] | None],
+    volumes: Volumes,
     dtype: Any,
     block: Block,
     stage: str,
@@ -52,9 +56,9 @@ def reduce_here(
 ) -> Any:
     """Slabs -> blocks -> a sum on this machine.
 
-    Each pass holds the spectra of both halves for some rows along y. Usually one pass holds them all;
-    where memory doesn't let it, the volumes are read and transformed again for the next rows, which
-    takes no room on a disk and about as long as reading spectra back from one.
+    Usually one pass holds the spectra of both halves. Where memory doesn't let it, each of n passes
+    takes every n-th row along y: the volumes are read n times and folded, but nothing is transformed
+    twice, and no disk is needed.
 
     Parameters
     ----------
@@ -63,7 +67,7 @@ def reduce_here(
     dtype : dtype
         Real type to compute in.
     block : Block
-        Of pieces and first row, gives a partial sum.
+        Of pieces and their rows, gives a partial sum.
     stage : str
         What is being done, for `progress`.
     execution : Execution
@@ -74,44 +78,99 @@ def reduce_here(
     object
         The sum of all blocks.
     """
-    box = block.box
     held = sum(volume.nbytes for volume in volumes if volume is not None and not is_mapped(volume))
-    passes = ranges(box[1], passes_within(spectra_bytes(box, dtype), held, execution))
-    plan = Plan.of(box, n_threads(execution))
-    per_pass = max(n_threads(execution), math.ceil(len(plan.blocks) / len(passes)))
-    total = len(passes) * (len(plan.slabs) + per_pass)
-    height = max(stop - start for start, stop in passes)
-    spectra = np.empty((2, box[0], height, box[2] // 2 + 1), dtype=np.result_type(dtype, np.complex64))
+    height = block.box[1]
+    passes = parts_of(height, passes_within(spectra_bytes(block.box, dtype), held, execution))
+    partial = []
+    for number in range(passes):
+
+        def tell(done: int, total: int, number: int = number) -> None:
+            execution.tell(stage, number * total + done, passes * total)
+
+        partial.append(sum_rows(volumes, dtype, block, slice(number, height, passes), execution, tell))
+    return add(*partial)
+
+
+def parts_of(height: int, least: int) -> int:
+    """In how many parts the rows along y are best taken: a divisor lets them be folded.
+
+    Parameters
+    ----------
+    height : int
+        Of the box along y.
+    least : int
+        Parts that there must be.
+
+    Returns
+    -------
+    int
+        At least that many; `least` itself where no divisor is near.
+
+    Examples
+    --------
+    >>> parts_of(512, 3), parts_of(90, 4), parts_of(127, 2)
+    (4, 5, 2)
+    """
+    least = min(least, height)
+    return next((parts for parts in range(least, min(2 * least, height) + 1) if height % parts == 0), least)
+
+
+def sum_rows(
+    volumes: Volumes,
+    dtype: Any,
+    block: Block,
+    rows: slice,
+    execution: Execution = ALONE,
+    tell: Callable[[int, int], None] | None = None,
+) -> Any:
+    """One pass over the volumes, for some rows along y.
+
+    Parameters
+    ----------
+    volumes : sequence of ndarray or None, length 3
+        Half maps and mask.
+    dtype : dtype
+        Real type to compute in.
+    block : Block
+        Of pieces and their rows, gives a partial sum.
+    rows : slice
+        With its three numbers.
+    execution : Execution
+        On this machine.
+    tell : callable, optional
+        Called with (done, total) steps.
+
+    Returns
+    -------
+    object
+        The sum over these rows.
+    """
+    count = len(range(block.box[1])[rows])
+    plan = Plan.of((block.box[0], count, block.box[2]), n_threads(execution))
+    shape = 2, block.box[0], count, block.box[2] // 2 + 1
+    spectra = np.empty(shape, dtype=np.result_type(dtype, np.complex64))
+    total = len(plan.slabs) + len(plan.blocks)
+
+    def transform(planes: tuple[int, int]) -> None:
+        part = slice(*planes)
+        some = [None if volume is None else volume[part] for volume in volumes]
+        out = spectra[0, part], spectra[1, part]
+        transform_slab(some[0], some[1], some[2], dtype, execution.cancel, out=out, rows=rows)  # type: ignore[arg-type]
+        for of_volume, volume in zip(some, volumes, strict=True):
+            if of_volume is not None and volume is not None:
+                forget(of_volume, volume)
+
+    def reduce(inner: tuple[int, int]) -> Any:
+        kept = slice(rows.start + inner[0] * rows.step, rows.start + inner[1] * rows.step, rows.step)
+        return block([(spectra[0][:, slice(*inner)], spectra[1][:, slice(*inner)])], kept)
+
+    def told(before: int) -> Callable[[int], None]:
+        return lambda done: None if tell is None else tell(before + done, total)
 
     # The kernels are loaded beside the first transforms, which leave the other cores alone.
     loading = threading.Thread(target=block.load, daemon=True)
     loading.start()
-    partial, before = [], 0
-
-    def tell(done: int) -> None:
-        execution.tell(stage, before + done, total)
-
-    for start, stop in passes:
-        rows = None if len(passes) == 1 else slice(start, stop)
-        kept = spectra[:, :, : stop - start]
-
-        def transform(planes: tuple[int, int], rows: slice | None = rows, kept: NDArray[Any] = kept) -> None:
-            part = slice(*planes)
-            first, second, mask = (None if v is None else v[part] for v in volumes)
-            out = kept[0, part], kept[1, part]
-            transform_slab(first, second, mask, dtype, execution.cancel, out=out, rows=rows)  # type: ignore[arg-type]
-            for planes_of, volume in zip((first, second, mask), volumes, strict=True):
-                if planes_of is not None and volume is not None:
-                    forget(planes_of, volume)
-
-        def reduce(inner: tuple[int, int], start: int = start, kept: NDArray[Any] = kept) -> Any:
-            return block([(kept[0][:, slice(*inner)], kept[1][:, slice(*inner)])], start + inner[0])
-
-        map_here(transform, plan.slabs, execution, tell)
-        before += len(plan.slabs)
-        loading.join()
-        blocks = ranges(stop - start, per_pass)
-        partial.append(add(*map_here(reduce, blocks, execution, tell)))
-        before += per_pass
-    execution.tell(stage, total, total)
-    return add(*partial)
+    with ONE_BLAS_THREAD if rows.step > 1 else nullcontext():  # planes are folded by a product of matrices
+        map_here(transform, plan.slabs, execution, told(0))
+    loading.join()
+    return add(*map_here(reduce, plan.blocks, execution, told(len(plan.slabs))))
