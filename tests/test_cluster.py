@@ -20,6 +20,7 @@ from cryoaniso_nb.engine import blocks, cluster, volumes
 from cryoaniso_nb.engine.cones import cone_sums
 from cryoaniso_nb.engine.tasks import iter_tasks, map_tasks
 from cryoaniso_nb.engine.volumes import accumulate
+from cryoaniso_nb.errors import SettingsError
 from cryoaniso_nb.geometry.directions import axes_for
 
 distributed = pytest.importorskip("distributed")
