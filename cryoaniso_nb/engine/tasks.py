@@ -22,7 +22,23 @@ _Value = TypeVar("_Value")
 
 
 def on_cluster(execution: Execution) -> bool:
-    """Whether tasks run on a cluster, which needs Dask."""
+    """Whether tasks run on a cluster, which needs Dask.
+
+    Parameters
+    ----------
+    execution : Execution
+        Its scheduler.
+
+    Returns
+    -------
+    bool
+        False for this machine.
+
+    Raises
+    ------
+    SettingsError
+        For an unknown scheduler, or where the package is missing.
+    """
     scheduler = execution.scheduler
     if execution.is_local:
         return False
@@ -37,7 +53,20 @@ def on_cluster(execution: Execution) -> bool:
 
 @contextmanager
 def logged(stage: str, execution: Execution) -> Iterator[None]:
-    """Log what a stage took once it is done."""
+    """Log what a stage took once it is done.
+
+    Parameters
+    ----------
+    stage : str
+        What is being done.
+    execution : Execution
+        Where.
+
+    Yields
+    ------
+    None
+        While it is done.
+    """
     start = time.perf_counter()
     yield
     if _log.isEnabledFor(logging.INFO):
