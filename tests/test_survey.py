@@ -268,7 +268,7 @@ def test_a_pair_that_fails_is_a_row_at_the_end(maps: Path, tmp_path: Path, capsy
     assert rows[2]["rank"] == ""
     assert sorted(path.name for path in out.iterdir() if path.is_dir()) == ["fine"]
     assert "is truncated" in (out / "index.html").read_text(encoding="utf-8")
-    with pytest.raises(ResultError, match=r"The pair 'alone' failed: .*truncated"):
+    with pytest.raises(ResultError, match=r"The pair 'alone' was not analyzed: .*truncated"):
         ca.survey(maps / "pairs.csv", out).result("alone")
 
 
@@ -599,31 +599,33 @@ def test_entries_of_emdb_are_surveyed_and_not_fetched_again(
     for number, preset in ((8001, "isotropic"), (8002, "missing-cone")):
         emdb_server.put_entry(number, ca.simulate_half_maps(box=32, voxel_size=2.0, preset=preset, seed=1))
     emdb_server.put_record(record(8003, interpretation={}), 8003)
-    options = {"fetch": emdb_server.options(tmp_path / "cache"), "compact": True, "discard_maps": True}
+    options = {"fetch": emdb_server.options(tmp_path / "cache"), "compact": True}
     found = ca.survey("EMD-8001..8004", tmp_path / "out", **options)
     assert [(row["name"], row["status"]) for row in found.rows] == [
         ("EMD-8001", "done"),
         ("EMD-8002", "done"),
-        ("EMD-8003", "failed"),
-        ("EMD-8004", "failed"),
+        ("EMD-8003", "no half maps"),
+        ("EMD-8004", "no entry"),
     ]
+    assert found.failed == ()
     assert found.rows[0]["symmetry"] == "C3"
     assert found.rows[0]["half1"].endswith("emd_8001_half_map_1.map.gz")
     assert "EMD-8003 has no half maps" in found.rows[2]["reason"]
     assert "no entry EMD-8004" in found.rows[3]["reason"]
-    assert not list((tmp_path / "cache").rglob("*.gz"))
-    asked = len([path for path, _ in emdb_server.requests if path.endswith(".gz")])
-    assert asked == 4
+    assert not list((tmp_path / "cache").iterdir())
+    asked = len(emdb_server.requests)
+    assert len([path for path, _ in emdb_server.requests if path.endswith(".gz")]) == 4
     again = ca.survey("EMD-8001..8004", tmp_path / "out", **options)
     assert again.rows[0]["half1"] == found.rows[0]["half1"]
-    assert len([path for path, _ in emdb_server.requests if path.endswith(".gz")]) == asked
+    assert len(emdb_server.requests) == asked  # nor is what isn't there asked for again
+    assert [row["status"] for row in again.rows] == [row["status"] for row in found.rows]
     assert len(analyses) == 2
 
 
 def test_maps_that_were_in_the_cache_before_stay(emdb_server: EmdbServer, tmp_path: Path) -> None:
     options = emdb_server.options(tmp_path / "cache")
     ca.fetch_emdb(8731, **options)
-    found = ca.survey("EMD-8731", tmp_path / "out", fetch=options, discard_maps=True)
+    found = ca.survey("EMD-8731", tmp_path / "out", fetch=options)
     assert found.rows[0]["status"] == "done"
     assert len(list((tmp_path / "cache").rglob("*.gz"))) == 2
 

@@ -31,16 +31,26 @@ def add_parser(subparsers: Any) -> None:
         description="Analyze many pairs of half maps, as many at once as memory allows, and write a folder of results "
         "for each, table.csv, table.parquet (with pyarrow) and index.html. Run again after an interruption it goes on "
         "where it was; a pair is done again only if its files or settings have changed. The exit code is 3 when some "
-        "pairs failed: they are rows of the table too, with the reason.",
+        "pairs failed or none could be analyzed: they are rows of the table too, with the reason. EMDB entries "
+        "without half maps are rows, and no failures.",
     )
     parser.add_argument(
         "sources",
-        nargs="+",
+        nargs="*",
         type=InputPath,
         metavar="SOURCE",
         help="a manifest (.csv with the columns name, half1, half2, mask, voxel_size, symmetry, poses), a folder of "
         "jobs of RELION or cryoSPARC or of files named by half, a text file of EMDB codes, a code (EMD-11638) or a "
         "range (EMD-11000..11999)",
+    )
+    parser.add_argument(
+        "--emdb",
+        type=InputPath,
+        action="append",
+        default=[],
+        metavar="RANGE",
+        help="entries of EMDB: codes, numbers and ranges (11000-11999,EMD-3061), or a text file of them; only results "
+        "are kept, as with --compact",
     )
     parser.add_argument(
         "--mask",
@@ -50,10 +60,13 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("--rank-by", metavar="COLUMN", help="column of the table to rank by")
     parser.add_argument(
-        "--compact", action="store_true", help="keep small results, which other cones can't be cut from"
+        "--compact",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="keep small results, which other cones can't be cut from (default: with --emdb)",
     )
     parser.add_argument(
-        "--discard-maps", action="store_true", help="delete maps fetched from EMDB again once they are analyzed"
+        "--keep-maps", action="store_true", help="keep what is fetched from EMDB in the cache, once it is analyzed"
     )
     add_cones(parser)
     add_statistics(parser)
@@ -78,18 +91,19 @@ def run(args: argparse.Namespace) -> int:
 
     from ..errors import Cancelled
     from ..results.ownership import current_run, protected
-    from ..surveys.columns import RANKED
+    from ..surveys.columns import DONE, RANKED, counts_text
+    from ..surveys.pairs import entries_of
     from ..surveys.run import iter_survey, plan_survey
     from ._terminal import say, show, watched
 
     plan = plan_survey(
-        args.sources,
+        [*args.sources, *entries_of(args.emdb)],
         args.output,
         mask=args.mask,
         symmetry=args.symmetry,
         rank_by=args.rank_by or RANKED,
-        compact=args.compact,
-        discard_maps=args.discard_maps,
+        compact=bool(args.emdb) if args.compact is None else args.compact,
+        keep_maps=args.keep_maps,
         **cone_settings(args),
         **{name: value for name, value in statistics_settings(args).items() if name != "symmetry"},
     )
@@ -105,8 +119,7 @@ def run(args: argparse.Namespace) -> int:
                 done = step
     except (KeyboardInterrupt, Cancelled):
         current_run().written.append(plan.jobs[0].out)
-        finished = 0 if done is None else len(done) - len(done.failed)
-        say(f"{finished} of {len(plan.jobs)} pairs are done and stay; the same command goes on from there")
+        say(f"{counts_text(() if done is None else done.rows, len(plan.jobs))}; the same command goes on from there")
         raise
     assert done is not None
     for row in done.failed:
@@ -119,11 +132,12 @@ def run(args: argparse.Namespace) -> int:
         "rows": list(done.rows),
     }
     show("survey", numbers, _lines(done), [done.folder])
-    return SOME_FAILED if done.failed else 0
+    return SOME_FAILED if done.failed or not any(row["status"] == DONE for row in done.rows) else 0
 
 
 def _lines(done: Survey) -> list[str]:
-    failed = f", {len(done.failed)} failed" if done.failed else ""
+    from ..surveys.columns import counts_text
+
     ranked = sorted((row for row in done.rows if row["rank"] is not None), key=lambda row: row["rank"])
     worst = [f"{row['rank']}. {row['name']}: {row['cause']}, {done.by} {row[done.by]:.3g}" for row in ranked[:WORST]]
-    return [f"{len(done) - len(done.failed)} of {len(done)} pairs analyzed{failed}", *worst]
+    return [counts_text(done.rows), *worst]

@@ -28,7 +28,7 @@ from .half_maps import HalfMaps, open_half_maps
 from .mask_choice import MaskSource
 from .mrc_header import CHUNK, Header
 
-__all__ = ["API", "FILES", "EmdbFiles", "fetch_emdb", "fitting_mask", "open_emdb"]
+__all__ = ["API", "FILES", "EmdbFiles", "NoEntryError", "NoHalfMapsError", "fetch_emdb", "fitting_mask", "open_emdb"]
 
 API = "https://www.ebi.ac.uk/emdb/api/entry"
 FILES = ("https://files.wwpdb.org/pub/emdb/structures", "https://ftp.ebi.ac.uk/pub/databases/emdb/structures")
@@ -36,6 +36,14 @@ FILES = ("https://files.wwpdb.org/pub/emdb/structures", "https://ftp.ebi.ac.uk/p
 RECORD_LIMITS = Limits(largest=64 * 10**6)
 MAP_LIMITS = Limits(largest=64 * 10**9)
 ASK_AGAIN = 86_400.0  # seconds until an entry that had no half maps is asked for again
+
+
+class NoEntryError(MapError):
+    """EMDB has no such entry."""
+
+
+class NoHalfMapsError(MapError):
+    """An entry has no half maps."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +118,9 @@ def fetch_emdb(
     folder = cache_folder(cache) / f"EMD-{number:04d}"
     record = _record(number, folder, api, execution)
     if len(record.half_maps) < 2:
-        raise MapError(f"{record.name} has no half maps in EMDB; ask its authors for them, or choose another entry.")
+        raise NoHalfMapsError(
+            f"{record.name} has no half maps in EMDB; ask its authors for them, or choose another entry."
+        )
     places = _places(files)
     fetched: list[Path] = []
 
@@ -249,7 +259,7 @@ def _record(number: int, folder: Path, api: str | None, execution: Execution) ->
             execution=execution,
         )
     except NotThereError as error:
-        raise MapError(f"EMDB has no entry {name}; check the code.") from error
+        raise NoEntryError(f"EMDB has no entry {name}; check the code.") from error
     return parse_entry(number, read_record(path))
 
 

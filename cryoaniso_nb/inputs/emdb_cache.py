@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -15,7 +16,18 @@ from ..results.system import reason
 from .download import PART, TAG
 from .emdb_record import EmdbEntry, entry_number, parse_entry
 
-__all__ = ["CachedEntry", "cache_folder", "cached_entries", "forget_entry", "known_record", "read_record"]
+__all__ = [
+    "CachedEntry",
+    "cache_folder",
+    "cached_entries",
+    "forget_entry",
+    "forget_passing",
+    "known_record",
+    "mark_passing",
+    "read_record",
+]
+
+PASSING = ".passing"  # file beside an entry's others that are only there for a while
 
 _FOLDER = re.compile(r"EMD-\d{4,5}")
 
@@ -148,9 +160,68 @@ def forget_entry(entry: str | int, *, cache: str | os.PathLike[str] | None = Non
     return freed
 
 
+def mark_passing(entry: str | int, *, cache: str | os.PathLike[str] | None = None) -> None:
+    """Note that what will be fetched of an entry is for a while only; one that is there already stays.
+
+    Parameters
+    ----------
+    entry : str or int
+        Like 'EMD-8731'.
+    cache : path, optional
+        Its folder, if not the usual one.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     mark_passing("EMD-8731", cache=folder)
+    ...     [path.name for path in Path(folder, "EMD-8731").iterdir()]
+    ['.passing']
+    """
+    folder = cache_folder(cache) / f"EMD-{entry_number(entry):04d}"
+    with contextlib.suppress(OSError):  # fetching will say why
+        folder.mkdir(parents=True, exist_ok=True)
+        if not any(folder.iterdir()):
+            (folder / PASSING).touch()
+
+
+def forget_passing(entry: str | int, *, cache: str | os.PathLike[str] | None = None) -> int:
+    """Delete what the cache holds of an entry, if it was to be there for a while only.
+
+    The note outlives a run that was killed, so that the next one tidies up after it.
+
+    Parameters
+    ----------
+    entry : str or int
+        Like 'EMD-8731'.
+    cache : path, optional
+        Its folder, if not the usual one.
+
+    Returns
+    -------
+    int
+        Bytes freed.
+
+    Raises
+    ------
+    MapError
+        When the files can't be deleted.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     mark_passing("EMD-8731", cache=folder)
+    ...     forget_passing("EMD-8731", cache=folder), list(Path(folder).iterdir())
+    (0, [])
+    """
+    note = cache_folder(cache) / f"EMD-{entry_number(entry):04d}" / PASSING
+    return forget_entry(entry, cache=cache) if note.is_file() else 0
+
+
 def _files_in(folder: Path) -> list[Path]:
     """An entry's plain files: its record, maps, and what is still coming."""
-    known = (".json", ".map", ".mrc", ".gz", ".bz2", PART, TAG)
+    known = (".json", ".map", ".mrc", ".gz", ".bz2", PART, TAG, PASSING)
     return [path for path in folder.iterdir() if path.is_file() and not path.is_symlink() and path.name.endswith(known)]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import platform
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
 from ..errors import ResultError
@@ -53,13 +54,18 @@ def package_versions() -> dict[str, str]:
     >>> list(package_versions())[:2]
     ['python', 'numpy']
     """
+    return dict(_installed())
+
+
+@cache  # reading the packages' metadata takes a tenth of a small pair's time in a survey
+def _installed() -> tuple[tuple[str, str], ...]:
     found = {"python": platform.python_version()}
     for package in PACKAGES:
         try:
             found[package] = version(package)
         except PackageNotFoundError:
             continue
-    return found
+    return tuple(found.items())
 
 
 def bibtex(r: Analysed) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, bisect_right
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -15,9 +16,24 @@ from typing import Any
 
 from ..errors import SettingsError
 
-__all__ = ["COLUMNS", "RANKED", "Column", "column_named", "row_of", "with_ranks"]
+__all__ = [
+    "ABSENT",
+    "COLUMNS",
+    "DONE",
+    "FAILED",
+    "RANKED",
+    "Column",
+    "column_named",
+    "counts_text",
+    "row_of",
+    "with_ranks",
+]
 
 Data = Mapping[str, Any]
+
+DONE, FAILED = "done", "failed"
+NO_HALF_MAPS, NO_ENTRY = "no half maps", "no entry"
+ABSENT: Mapping[str, str] = {NO_HALF_MAPS: "without half maps", NO_ENTRY: "not in EMDB"}  # nothing to do, no fault
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +120,7 @@ _BEST, _WORST = partial(_direction, "best"), partial(_direction, "worst")
 # fmt: off
 COLUMNS: tuple[Column, ...] = (
     Column("name", _at("name"), "the pair", "Pair"),
-    Column("status", _at("status"), "done or failed"),
+    Column("status", _at("status"), "done, failed, or, of an EMDB entry: no half maps, no entry"),
     Column("cause", _summary("verdict", "cause"), "views, particle, none or unknown", "Cause"),
     Column("effect_ratio", _summary("verdict", "effect_ratio"), "worst over best region", "Worst /<br>best", 2, 1),
     Column("effect_low", _summary("verdict", "effect_interval", 0), "its 95 % interval, lower end", "", 2),
@@ -146,7 +162,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("n_warnings", _count("warnings"), "number of warnings", "Warnings", 0, 1),
     Column("warning_codes", _joined("warnings", "code", " "), "what to be careful about, for programs"),
     Column("warnings", _joined("warnings", "text", " | "), "what to be careful about, in words"),
-    Column("reason", _at("reason"), "why the pair failed"),
+    Column("reason", _at("reason"), "why the pair was not analyzed"),
     Column("half1", _at("pair", "half1"), "first half map"),
     Column("half2", _at("pair", "half2"), "second half map"),
     Column("mask_file", _at("pair", "mask"), "mask's file"),
@@ -224,7 +240,7 @@ def with_ranks(rows: Sequence[Mapping[str, Any]], by: str = RANKED) -> list[dict
     list of dict
         The same with ``rank`` (1 is the worst; equal values share one), ``percentile`` (share of
         the others that are better, 0 to 100; None where there are none) and ``ranked_by``;
-        failed pairs last.
+        pairs that were not analyzed last.
 
     Raises
     ------
@@ -248,7 +264,32 @@ def with_ranks(rows: Sequence[Mapping[str, Any]], by: str = RANKED) -> list[dict
             rank = len(known) - better - equal + 1
             percentile = 100 * (better + (equal - 1) / 2) / (len(known) - 1) if len(known) > 1 else None
         ranked.append({**row, "rank": rank, "percentile": percentile, "ranked_by": by})
-    return sorted(ranked, key=lambda row: row.get("status") == "failed")
+    return sorted(ranked, key=lambda row: row.get("status") != DONE)
+
+
+def counts_text(rows: Sequence[Mapping[str, Any]], of: int | None = None) -> str:
+    """How many pairs were analyzed, and what became of the others.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        With their ``status``.
+    of : int, optional
+        Pairs in all, if not as many as rows.
+
+    Returns
+    -------
+    str
+        A phrase.
+
+    Examples
+    --------
+    >>> counts_text([{"status": "done"}, {"status": "failed"}, {"status": "no half maps"}])
+    '1 of 3 pairs analyzed, 1 without half maps, 1 failed'
+    """
+    count = Counter(row.get("status") for row in rows)
+    others = [f"{count[status]} {words}" for status, words in (*ABSENT.items(), (FAILED, FAILED)) if count[status]]
+    return ", ".join([f"{count[DONE]} of {len(rows) if of is None else of} pairs analyzed", *others])
 
 
 def _badness(value: Any, worse: int) -> float | None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from .columns import COLUMNS, Column, column_named
+from .columns import COLUMNS, DONE, Column, column_named, counts_text
 
 __all__ = ["index_page", "number_text"]
 
@@ -73,7 +73,7 @@ def index_page(rows: Sequence[Mapping[str, Any]], curves: Mapping[str, Mapping[s
     Parameters
     ----------
     rows : sequence of mapping
-        From `with_ranks`, failed pairs last.
+        From `with_ranks`.
     curves : mapping of str to mapping
         Folder -> its small curves: ``x``, ``fso`` and ``fsc``.
     by : str
@@ -93,10 +93,8 @@ def index_page(rows: Sequence[Mapping[str, Any]], curves: Mapping[str, Mapping[s
     True
     """
     shown = [column for column in COLUMNS if column.heading]
-    failed = sum(row.get("status") == "failed" for row in rows)
     ranked = column_named(by)
     order = "largest" if ranked.worse > 0 else "smallest"
-    words = f"{len(rows)} pairs of half maps, {len(rows) - failed} analyzed" + (f", {failed} failed" if failed else "")
     note = (
         f"Rank 1 has the {order} {ranked.name} ({ranked.text}); the percentile is the share of the others that are "
         "better. Curves: FSO (blue) and FSC (gray, dashed), 0 to 1, from zero frequency to Nyquist. "
@@ -108,7 +106,7 @@ def index_page(rows: Sequence[Mapping[str, Any]], curves: Mapping[str, Mapping[s
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{html.escape(title)}</title>\n<style>{CSS}</style>\n</head>\n<body>\n<h1>{html.escape(title)}</h1>\n"
-        f'<p>{html.escape(words)}. The table is in <a href="table.csv">table.csv</a> too, with more columns.</p>\n'
+        f'<p>{html.escape(counts_text(rows))}. <a href="table.csv">table.csv</a> has them all, with more columns.</p>\n'
         f"<p>{html.escape(note)}</p>\n"
         '<p><label for="find">Show only rows with</label> <input id="find" type="search"></p>\n'
         f'<div class="scroll"><table><thead><tr>{_heads(shown)}</tr></thead>\n<tbody>\n{body}\n</tbody></table></div>\n'
@@ -141,7 +139,7 @@ def _path_text(path: str) -> str:
 
 def _row(row: Mapping[str, Any], curves: Mapping[str, Any], shown: Sequence[Column]) -> str:
     cells = [f"<td>{number_text(row.get('rank'), 0)}</td><td>{number_text(row.get('percentile'), 0)}</td>"]
-    failed = row.get("status") == "failed"
+    failed = row.get("status") != DONE
     for column in shown:
         value = row.get(column.name)
         if column.name == "name":

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,22 +16,26 @@ import numpy as np
 from ..analysis.result import AnalysisResult
 from ..analysis.run import analyze
 from ..engine.execution import Execution
-from ..errors import Cancelled, CryoAnisoError, MapError
-from ..inputs.emdb import fetch_emdb, fitting_mask
+from ..errors import Cancelled, CryoAnisoError, MapError, OutputError
+from ..inputs.emdb import NoEntryError, NoHalfMapsError, fetch_emdb, fitting_mask
+from ..inputs.emdb_cache import forget_passing, mark_passing
 from ..inputs.half_maps import hash_files, open_half_maps
 from ..outputs.folder import write_analysis
 from ..results.cautions import Caution
 from ..results.ownership import protected
 from ..results.types import InputFile
+from ..results.writing import written_folder
 from ..summary.tables import json_ready, warning_items
+from .columns import ABSENT, DONE, FAILED, NO_ENTRY, NO_HALF_MAPS
 from .pair_page import pair_page
 from .pairs import Pair
 
-__all__ = ["KEPT", "Job", "kept_of", "survey_pair"]
+__all__ = ["KEPT", "Job", "kept_of", "survey_pair", "tidy"]
 
 KEPT = "survey.json"  # what a survey keeps of a pair, in the pair's folder
 FORMAT = 1
 CURVE_POINTS = 64  # of the small curves in the index
+ASK_AGAIN = 30 * 86_400.0  # seconds until EMDB is asked again for half maps that it didn't have
 LARGEST_KEPT = 16 * 2**20  # bytes; ours have some 10 kB
 
 _log = logging.getLogger("cryoaniso_nb")
@@ -53,8 +59,8 @@ class Job:
         Whether an EMDB entry's own mask is used.
     compact : bool
         Whether the result is kept without what other cones are cut from.
-    discard : bool
-        Whether maps that were fetched from EMDB are deleted again.
+    keep_maps : bool
+        Whether what is fetched from EMDB stays in the cache.
     fetch : dict
         Arguments of `fetch_emdb`.
     """
@@ -65,7 +71,7 @@ class Job:
     symmetry: str | None = None
     use_masks: bool = True
     compact: bool = False
-    discard: bool = False
+    keep_maps: bool = False
     fetch: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -108,6 +114,9 @@ def kept_of(job: Job, *, unchanged: bool = True) -> dict[str, Any] | None:
         What was kept; None where files or settings differ, or nothing was kept.
     """
     data = _read(job.folder / KEPT)
+    if data is not None and data["status"] in ABSENT:
+        fresh = time.time() - float(data["asked"]) < ASK_AGAIN and data["pair"].get("emdb") == job.pair.emdb
+        return {**data, "name": job.pair.name, "folder": job.pair.folder, "before": True} if fresh else None
     if data is None or data["wanted"] != job.wanted() or not (job.folder / "result.npz").is_file():
         return None
     if job.pair.emdb is None:
@@ -125,7 +134,9 @@ def _read(path: Path) -> dict[str, Any] | None:
         if path.stat().st_size > LARGEST_KEPT:
             return None
         data = json.loads(path.read_bytes())
-        known = data["format"] == FORMAT and data["status"] == "done"
+        if data["format"] == FORMAT and data["status"] in ABSENT:
+            return {**data, "asked": float(data["asked"]), "pair": dict(data["pair"])}
+        known = data["format"] == FORMAT and data["status"] == DONE
         held = [{"role": str(item["role"]), "sha256": str(item["sha256"]), **item} for item in data["files"]]
         return {**data, "files": held} if known and isinstance(data["summary"], dict) else None
     except (OSError, ValueError, LookupError, TypeError, RecursionError):
@@ -173,10 +184,32 @@ def survey_pair(job: Job, execution: Execution) -> dict[str, Any]:
     Cancelled
         When ``execution.cancel`` was set.
     """
+    data = _tried(job, execution)
+    tidy(job)
+    return data
+
+
+def tidy(job: Job) -> None:
+    """Delete what was fetched for a pair that is finished; after `Cancelled` it stays for the next run.
+
+    Parameters
+    ----------
+    job : Job
+        The pair.
+    """
+    if job.pair.emdb is not None and not job.keep_maps:
+        with contextlib.suppress(CryoAnisoError):  # the next run tries again
+            forget_passing(job.pair.emdb, cache=job.fetch.get("cache"))
+
+
+def _tried(job: Job, execution: Execution) -> dict[str, Any]:
+    status = FAILED
     try:
         return kept_of(job, unchanged=False) or _done(job, execution)
     except Cancelled:
         raise
+    except (NoHalfMapsError, NoEntryError) as error:
+        status, reason = NO_HALF_MAPS if isinstance(error, NoHalfMapsError) else NO_ENTRY, str(error)
     except CryoAnisoError as error:
         reason = str(error)
     except MemoryError:
@@ -184,13 +217,26 @@ def survey_pair(job: Job, execution: Execution) -> dict[str, Any]:
     except Exception as error:  # a fault of ours must not end a survey of thousands
         _log.exception("the pair %s failed", job.pair.name)
         reason = f"Unexpected {type(error).__name__}: {error}"
-    return {
+    row = {
+        "format": FORMAT,
         "name": job.pair.name,
         "folder": job.pair.folder,
-        "status": "failed",
+        "status": status,
         "reason": reason,
         "pair": _plain(job.pair, job.symmetry),
     }
+    if status in ABSENT:
+        row["asked"] = time.time()
+        _keep(job.folder, row)
+    return row
+
+
+def _keep(folder: Path, row: Mapping[str, Any]) -> None:
+    """Note that there was nothing to analyze; results of an earlier run stay."""
+    if (folder / "result.npz").exists():
+        return
+    with contextlib.suppress(OutputError), written_folder(folder, overwrite=True) as new:
+        (new / KEPT).write_text(json.dumps(row, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 
 def _plain(pair: Pair, symmetry: str | None) -> dict[str, Any]:
@@ -201,7 +247,7 @@ def _plain(pair: Pair, symmetry: str | None) -> dict[str, Any]:
 def _done(job: Job, execution: Execution) -> dict[str, Any]:
     if job.pair.problem:
         raise MapError(job.pair.problem)
-    pair, fetched = _with_maps(job, execution)
+    pair = _with_maps(job, execution)
     files = _files(pair)
     with protected(files.values()):
         stamps = {role: _stamp_of(path) for role, path in files.items()}
@@ -218,7 +264,7 @@ def _done(job: Job, execution: Execution) -> dict[str, Any]:
         kept: dict[str, Any] = json_ready(
             {
                 "format": FORMAT,
-                "status": "done",
+                "status": DONE,
                 "name": pair.name,
                 "folder": pair.folder,
                 "wanted": job.wanted(),
@@ -234,24 +280,23 @@ def _done(job: Job, execution: Execution) -> dict[str, Any]:
             }
         )
         _write(job, result, kept)
-    if job.discard:
-        for path in fetched:
-            path.unlink(missing_ok=True)
     return kept
 
 
-def _with_maps(job: Job, execution: Execution) -> tuple[Pair, tuple[Path, ...]]:
-    """The pair with its files, fetched from EMDB if need be, and which of them were fetched now."""
+def _with_maps(job: Job, execution: Execution) -> Pair:
+    """The pair with its files, fetched from EMDB if need be."""
     pair = job.pair
     if pair.emdb is None:
-        return replace(pair, symmetry=pair.symmetry or job.symmetry), ()
+        return replace(pair, symmetry=pair.symmetry or job.symmetry)
+    if not job.keep_maps:
+        mark_passing(pair.emdb, cache=job.fetch.get("cache"))
     found = fetch_emdb(pair.emdb, execution=execution, **job.fetch)
     mask, notes = pair.mask, pair.notes
     if mask is None and job.use_masks and found.mask is not None:
         mask, doubts = fitting_mask(found)
         notes += doubts
     symmetry = pair.symmetry or found.entry.symmetry or job.symmetry
-    return replace(pair, half1=found.half1, half2=found.half2, mask=mask, symmetry=symmetry, notes=notes), found.fetched
+    return replace(pair, half1=found.half1, half2=found.half2, mask=mask, symmetry=symmetry, notes=notes)
 
 
 def _write(job: Job, result: AnalysisResult, kept: Mapping[str, Any]) -> None:

@@ -18,7 +18,7 @@ from ..inputs.discovery import PairFiles, find_pairs, pair_of, partner_of, share
 from ..inputs.emdb_record import entry_number
 from ..results.cautions import Caution
 
-__all__ = ["MANIFEST_COLUMNS", "Pair", "Source", "pairs_of", "read_manifest"]
+__all__ = ["MANIFEST_COLUMNS", "Pair", "Source", "entries_of", "pairs_of", "read_manifest"]
 
 MANIFEST_COLUMNS = ("name", "half1", "half2", "mask", "voxel_size", "symmetry", "poses")
 LARGEST_MANIFEST = 64 * 2**20  # bytes
@@ -27,7 +27,7 @@ LONGEST_FOLDER = 120  # bytes of a result folder's name; file systems allow 255
 Source: TypeAlias = "str | os.PathLike[str] | Pair | PairFiles"
 
 _RANGE = re.compile(
-    r"(?P<first>(?:emd[-_ ]?)?\d{4,5})(?:\s*(?:\.\.|:)\s*(?P<last>(?:emd[-_ ]?)?\d{4,5}))?", re.IGNORECASE
+    r"(?P<first>(?:emd[-_ ]?)?\d{4,5})(?:\s*(?:\.\.|[:–-])\s*(?P<last>(?:emd[-_ ]?)?\d{4,5}))?", re.IGNORECASE
 )
 _RESERVED = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?", re.IGNORECASE)  # on Windows
 
@@ -147,6 +147,40 @@ def _from_files(files: PairFiles) -> Pair:
 # --- EMDB --------------------------------------------------------------------------------
 
 
+def entries_of(lists: Iterable[str | os.PathLike[str]]) -> list[Pair]:
+    """The EMDB entries that lists stand for, each once.
+
+    Parameters
+    ----------
+    lists : iterable of str or path
+        Codes, numbers and ranges with commas between, or a text file of them.
+
+    Returns
+    -------
+    list of Pair
+        In the order given.
+
+    Raises
+    ------
+    MapError
+        When a list can't be read, or is none.
+    SettingsError
+        For a range that ends before it begins.
+
+    Examples
+    --------
+    >>> [pair.name for pair in entries_of(["11000-11002,EMD-3061", "11001"])]
+    ['EMD-11000', 'EMD-11001', 'EMD-11002', 'EMD-3061']
+    """
+    found: dict[int | None, Pair] = {}
+    for given in lists:
+        text = os.fspath(given)
+        pairs = _entry_list(Path(text)) if os.path.exists(text) else _listed(text, f"The list of entries '{text[:60]}'")
+        for pair in pairs:
+            found.setdefault(pair.emdb, pair)
+    return list(found.values())
+
+
 def _entries(text: str) -> list[Pair] | None:
     """The entries of a code or a range of codes; None for other text."""
     found = _RANGE.fullmatch(text)
@@ -163,16 +197,19 @@ def _entry_list(path: Path) -> list[Pair]:
     """The entries that a text file lists, a code or range each; ``#`` starts a comment."""
     found: list[Pair] = []
     for number, line in enumerate(_text(path).splitlines(), 1):
-        for word in re.split(r"[,;\s]+", line.split("#", 1)[0]):
-            entries = _entries(word) if word else []
-            if entries is None:
-                raise MapError(
-                    f"Line {number} of {path} holds '{word[:40]}', which is no EMDB code like EMD-11638; "
-                    "a manifest of files ends in .csv."
-                )
-            found += entries
+        found += _listed(line.split("#", 1)[0], f"Line {number} of {path}", "; a manifest of files ends in .csv")
     if not found:
         raise MapError(f"{path} lists no EMDB code; write one a line, like EMD-11638.")
+    return found
+
+
+def _listed(text: str, where: str, hint: str = " or range like 11000-11999") -> list[Pair]:
+    found: list[Pair] = []
+    for word in re.split(r"[,;\s]+", text):
+        entries = _entries(word) if word else []
+        if entries is None:
+            raise MapError(f"{where} holds '{word[:40]}', which is no EMDB code like EMD-11638{hint}.")
+        found += entries
     return found
 
 

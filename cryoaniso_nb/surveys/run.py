@@ -20,8 +20,8 @@ from ..errors import CryoAnisoError, ResultError, SettingsError
 from ..geometry.symmetry import group_name
 from ..inputs.mrc_header import Header
 from ..results.types import Settings
-from .columns import RANKED, column_named, row_of, with_ranks
-from .pair import Job, kept_of, survey_pair
+from .columns import DONE, FAILED, RANKED, column_named, counts_text, row_of, with_ranks
+from .pair import Job, kept_of, survey_pair, tidy
 from .pairs import Pair, Source, pairs_of
 from .table import read_table, write_index
 
@@ -30,6 +30,7 @@ __all__ = ["Plan", "Survey", "iter_survey", "load_survey", "plan_survey", "surve
 SHARE = 0.8  # of the memory available at the start that pairs at work may take together
 TYPICAL_BOX = (400, 400, 400)  # of an EMDB entry, whose box isn't known before it is fetched
 WRITE_SECONDS = 10.0  # between two writings of table and index while a survey runs
+WRITE_SHARE = 50  # times what the last writing took, at least
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,13 +59,13 @@ class Survey:
     @property
     def failed(self) -> tuple[dict[str, Any], ...]:
         """The rows of pairs that could not be analyzed."""
-        return tuple(row for row in self.rows if row["status"] == "failed")
+        return tuple(row for row in self.rows if row["status"] == FAILED)
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def __repr__(self) -> str:
-        return f"<Survey of {len(self.rows)} pairs in {self.folder}, {len(self.failed)} failed>"
+        return f"<Survey in {self.folder}: {counts_text(self.rows)}>"
 
     def result(self, name: str) -> AnalysisResult:
         """The analysis of one pair.
@@ -82,13 +83,13 @@ class Survey:
         Raises
         ------
         ResultError
-            When there is no such pair, or it failed.
+            When there is no such pair, or it was not analyzed.
         """
         row = next((row for row in self.rows if row["name"] == name), None)
         if row is None:
             raise ResultError(f"There is no pair '{name[:60]}' in this survey; see the column 'name'.")
-        if row["status"] == "failed":
-            raise ResultError(f"The pair '{name[:60]}' failed: {row['reason']}")
+        if row["status"] != DONE:
+            raise ResultError(f"The pair '{name[:60]}' was not analyzed: {row['reason']}")
         return load_result(self.folder / row["folder"])
 
     def to_dataframe(self) -> Any:
@@ -140,7 +141,7 @@ def plan_survey(
     symmetry: str | None = None,
     rank_by: str = RANKED,
     compact: bool = False,
-    discard_maps: bool = False,
+    keep_maps: bool = False,
     fetch: Mapping[str, Any] | None = None,
     **settings: Any,
 ) -> Plan:
@@ -152,7 +153,7 @@ def plan_survey(
         As `survey` takes them.
     out : path
         Folder of the survey.
-    mask, symmetry, rank_by, compact, discard_maps, fetch
+    mask, symmetry, rank_by, compact, keep_maps, fetch
         As `survey` takes them.
     **settings
         More arguments of `analyze`, for all pairs.
@@ -175,7 +176,7 @@ def plan_survey(
     ['EMD-8731']
     """
     column_named(rank_by)
-    _check(settings)
+    settings = _checked(settings)
     if mask not in ("found", "auto", "none"):
         raise SettingsError(f"mask is '{mask}', but it must be found, auto or none; a pair's own stands in a manifest.")
     if symmetry is not None:
@@ -186,14 +187,15 @@ def plan_survey(
         "symmetry": symmetry,
         "use_masks": mask != "none",
         "compact": compact,
-        "discard": discard_maps,
+        "keep_maps": keep_maps,
         "fetch": fetch or {},
     }
     place = Path(out).absolute()
     return Plan(jobs=tuple(Job(pair=pair, out=place, **common) for pair in pairs), by=rank_by)
 
 
-def _check(settings: Mapping[str, Any]) -> None:
+def _checked(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Those settings that aren't the defaults: a default that is given is the same run as one that isn't."""
     known = set(inspect.signature(analyze).parameters) - {"maps", "execution", "symmetry"}
     unknown = [name for name in settings if name not in known]
     if unknown:
@@ -205,6 +207,8 @@ def _check(settings: Mapping[str, Any]) -> None:
     shared = {field.name for field in fields(Settings)} - {"box", "voxel_size", "mask", "version"}
     values = {name: value for name, value in given.arguments.items() if name in shared}
     check_settings(Settings(box=TYPICAL_BOX, voxel_size=1.0, **values))
+    defaults = {name: known.default for name, known in inspect.signature(analyze).parameters.items()}
+    return {name: value for name, value in settings.items() if value != defaults[name]}
 
 
 def _with(pair: Pair, mask: str) -> Pair:
@@ -221,7 +225,7 @@ def survey(
     symmetry: str | None = None,
     rank_by: str = RANKED,
     compact: bool = False,
-    discard_maps: bool = False,
+    keep_maps: bool = False,
     fetch: Mapping[str, Any] | None = None,
     execution: Execution = LOCAL,
     **settings: Any,
@@ -248,8 +252,8 @@ def survey(
         Column of the table to rank by.
     compact : bool
         Whether results are kept without what other cones are cut from (some 100 kB a pair).
-    discard_maps : bool
-        Whether maps fetched for this run from EMDB are deleted again.
+    keep_maps : bool
+        Whether what is fetched from EMDB stays in the cache once it is analyzed.
     fetch : mapping, optional
         Arguments of `fetch_emdb`: cache, api, files.
     execution : Execution
@@ -292,7 +296,7 @@ def survey(
         symmetry=symmetry,
         rank_by=rank_by,
         compact=compact,
-        discard_maps=discard_maps,
+        keep_maps=keep_maps,
         fetch=fetch,
         **settings,
     )
@@ -324,8 +328,9 @@ def iter_survey(plan: Plan, *, execution: Execution = LOCAL) -> Generator[Survey
     """
     writer = _Writer(plan)
     jobs, kept = plan.jobs, [kept_of(job) for job in plan.jobs]
-    for data in kept:
+    for job, data in zip(jobs, kept, strict=True):
         if data is not None:
+            tidy(job)  # where an earlier run was killed before it could
             writer.add(data)
     todo = [job for job, data in zip(jobs, kept, strict=True) if data is None]
     execution.tell("pairs", len(jobs) - len(todo), len(jobs))
@@ -370,7 +375,7 @@ def _running(todo: Sequence[Job], writer: _Writer, total: int, execution: Execut
     try:
         for _, data in iter_tasks(survey_pair, todo, needs=needs, memory=budget, execution=execution):
             writer.add(data)
-            execution.tell("pairs", len(writer.data), total)
+            execution.tell("pairs", len(writer.rows), total)
             yield writer.now_and_then()
     except BaseException:
         writer.write()
@@ -390,23 +395,26 @@ class _Writer:
     def __init__(self, plan: Plan) -> None:
         self.folder, self.by = plan.jobs[0].out, plan.by
         self.order = {job.pair.folder: number for number, job in enumerate(plan.jobs)}
-        self.data: dict[str, Mapping[str, Any]] = {}
-        self.written = time.monotonic()
+        self.rows: dict[str, dict[str, Any]] = {}
+        self.curves: dict[str, Mapping[str, Any]] = {}
+        self.written, self.took = time.monotonic(), 0.0
 
     def add(self, data: Mapping[str, Any]) -> None:
-        self.data[data["folder"]] = data
+        self.rows[data["folder"]] = row_of(data)
+        self.curves[data["folder"]] = data.get("curves", {})
 
     def survey(self) -> Survey:
-        rows = [row_of(self.data[folder]) for folder in sorted(self.data, key=self.order.__getitem__)]
+        rows = [self.rows[folder] for folder in sorted(self.rows, key=self.order.__getitem__)]
         return Survey(self.folder, tuple(with_ranks(rows, self.by)), self.by)
 
     def write(self) -> Survey:
+        start = time.monotonic()
         found = self.survey()
-        write_index(
-            self.folder, found.rows, {name: data.get("curves", {}) for name, data in self.data.items()}, self.by
-        )
+        write_index(self.folder, found.rows, self.curves, self.by)
         self.written = time.monotonic()
+        self.took = self.written - start
         return found
 
     def now_and_then(self) -> Survey:
-        return self.write() if time.monotonic() - self.written > WRITE_SECONDS else self.survey()
+        due = max(WRITE_SECONDS, WRITE_SHARE * self.took)  # a table of 10,000 rows takes seconds
+        return self.write() if time.monotonic() - self.written > due else self.survey()

@@ -173,7 +173,7 @@ def html_rows(rows: Sequence[Row]) -> str:
             else:
                 cells.append(html.escape(str(value)) if value is not None else "–")
         if row.get("reason"):
-            cells[2] = f"failed: {html.escape(str(row['reason']))}"
+            cells[2] = html.escape(f"{row.get('status')}: {row['reason']}")
         lines.append("<tr>" + "".join(f'<td style="{style}">{cell}</td>' for cell in cells) + "</tr>")
     return (
         '<div class="cryoaniso-survey" style="overflow-x:auto;color:inherit"><table style="border-collapse:collapse">'

@@ -9,7 +9,7 @@ from typing import Any
 
 import ipywidgets
 
-from ..surveys.columns import COLUMNS
+from ..surveys.columns import COLUMNS, DONE, counts_text
 from ..surveys.index_page import number_text
 from ..surveys.pairs import Source
 from ..surveys.run import Survey, iter_survey, load_survey, plan_survey
@@ -49,8 +49,7 @@ class _SurveyBar(RunBar):
         found: Survey | None = state.result
         if found is None:
             return '<span style="font-size:14px">…</span>' if state.status == "running" else ""
-        failed = f", {len(found.failed)} failed" if found.failed else ""
-        text = f"{len(found) - len(found.failed)} pairs analyzed{failed}; ranked by {found.by}"
+        text = f"{counts_text(found.rows)}; ranked by {found.by}"
         return f'<div style="font-size:14px"><b>{html.escape(text)}</b></div>'
 
 
@@ -188,8 +187,8 @@ _WIDTHS = (5, NAME_WIDTH, 8, *(max(8, len(heading)) for heading in _HEADINGS[3:]
 def _cells(row: Mapping[str, Any]) -> list[str]:
     name = str(row["name"])
     name = name if len(name) <= NAME_WIDTH else f"…{name[1 - NAME_WIDTH :]}"
-    if row["status"] == "failed":
-        return ["–", name, f"failed: {row['reason']}"]
+    if row["status"] != DONE:
+        return ["–", name, f"{row['status']}: {row['reason']}"]
     numbers = [number_text(row.get(column.name), column.digits) for column in _SHOWN]
     return [number_text(row.get("rank"), 0), name, str(row.get("cause") or "–"), *numbers]
 
@@ -205,7 +204,7 @@ def _line_of(cells: Iterable[str]) -> str:
 
 def _ordered(rows: Sequence[Mapping[str, Any]], order: str) -> list[Mapping[str, Any]]:
     if order == "worst first":
-        return sorted(rows, key=lambda row: (row["status"] == "failed", row.get("rank") or len(rows) + 1))
+        return sorted(rows, key=lambda row: (row["status"] != DONE, row.get("rank") or len(rows) + 1))
     return sorted(rows, key=lambda row: str(row["name"])) if order == "by name" else list(rows)
 
 
