@@ -2,6 +2,7 @@ from . import widgets as widgets
 from .analysis.against_model import analyze_against_model as analyze_against_model
 from .analysis.arrays import directional_fsc as directional_fsc
 from .analysis.arrays import fsc as fsc
+from .analysis.paper import reproduce as reproduce
 from .analysis.result import AnalysisResult as AnalysisResult
 from .analysis.run import analyze as analyze
 from .analysis.run import iter_analysis as iter_analysis

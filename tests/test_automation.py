@@ -53,6 +53,7 @@ def arguments(name: str, place: Path, out: Path) -> list[str]:
         "model": ["model", halves[0], model, "--no-figure", "-o", str(out)],
         "simulate": ["simulate", model, "--box", "32", "--voxel-size", "2", "--particles", "50", "-o", str(out)],
         "survey": ["survey", halves[0], "-o", str(out)],
+        "reproduce": ["reproduce", "--stand-ins", "--box", "32", "-o", str(out)],
         "cache": ["cache"],
     }[name]  # fmt: skip
 

@@ -4,6 +4,11 @@ from .arrays import fsc as fsc
 from .options import Call as Call
 from .options import Options as Options
 from .options import takes_options as takes_options
+from .paper import PAPER as PAPER
+from .paper import PublishedMap as PublishedMap
+from .paper import Reproduction as Reproduction
+from .paper import reproduce as reproduce
+from .paper import stand_in as stand_in
 from .result import AnalysisResult as AnalysisResult
 from .run import analyze as analyze
 from .run import iter_analysis as iter_analysis

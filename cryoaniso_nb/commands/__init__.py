@@ -23,5 +23,6 @@ NAMES = (
     "model",
     "simulate",
     "survey",
+    "reproduce",
     "cache",
 )

@@ -3,6 +3,7 @@ from .curves import occupancy_plot as occupancy_plot
 from .distribution import distribution_plot as distribution_plot
 from .fan import fan_plot as fan_plot
 from .fan import spread_over_directions as spread_over_directions
+from .paper import published_plot as published_plot
 from .parts import Axis as Axis
 from .parts import Band as Band
 from .parts import Bars as Bars

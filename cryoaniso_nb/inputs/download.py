@@ -9,8 +9,10 @@ from __future__ import annotations
 import contextlib
 import http.client
 import os
+import queue
 import re
 import shutil
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -27,7 +29,7 @@ from ..engine.execution import Execution
 from ..errors import MapError
 from ..results.system import lock, reason
 
-__all__ = ["PART", "TAG", "Limits", "NotThereError", "fetch_file", "size_text"]
+__all__ = ["PART", "TAG", "Limits", "NotThereError", "fetch_file", "silence_of", "size_text"]
 
 CHUNK = 2**20  # bytes read at a time
 PART, TAG = ".part", ".part.tag"  # what came so far, and what tells whether the server's file is still the same
@@ -144,6 +146,46 @@ def fetch_file(
         raise NotThereError(f"There is no {what} at {' and '.join(host for host, _ in failures)}.") from last
     reasons = ", ".join(f"{host} {error}" for host, error in failures)
     raise MapError(f"Can't fetch {what}: {reasons}; try again later.") from last
+
+
+def silence_of(url: str, seconds: float) -> str:
+    """Why a server can't be asked, found out within a few seconds.
+
+    Parameters
+    ----------
+    url : str
+        What to ask for; an error is an answer too.
+    seconds : float
+        How long to wait, looking up its name included.
+
+    Returns
+    -------
+    str
+        A reason, or '' when it answers.
+
+    Examples
+    --------
+    >>> silence_of("ftp://a.org/b", 1.0)
+    "is asked by ftp, which isn't followed"
+    """
+    found: queue.SimpleQueue[str] = queue.SimpleQueue()
+
+    def ask() -> None:
+        try:
+            with _opened(url, {"User-Agent": f"cryoaniso_nb/{VERSION}"}, seconds):
+                found.put("")
+        except urllib.error.HTTPError as error:
+            error.close()
+            found.put("")
+        except (OSError, http.client.HTTPException, _RefusedError) as error:
+            why = error.reason if isinstance(error, urllib.error.URLError) else error
+            found.put(reason(why) if isinstance(why, OSError) else str(why))
+
+    threading.Thread(target=ask, daemon=True).start()  # looking up a name can't be given a time
+    try:
+        return found.get(timeout=seconds)
+    except queue.Empty:
+        return f"no answer within {seconds:g} s"
 
 
 @contextlib.contextmanager

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import mrcfile.utils
 import numpy as np
@@ -21,20 +22,31 @@ import numpy as np
 from ..engine.execution import LOCAL, Execution
 from ..errors import MapError
 from ..results.cautions import Caution
-from .download import Limits, NotThereError, fetch_file
+from .download import Limits, NotThereError, fetch_file, silence_of
 from .emdb_cache import cache_folder, known_record, read_record
 from .emdb_record import EmdbEntry, entry_number, parse_entry
 from .half_maps import HalfMaps, open_half_maps
 from .mask_choice import MaskSource
 from .mrc_header import CHUNK, Header
 
-__all__ = ["API", "FILES", "EmdbFiles", "NoEntryError", "NoHalfMapsError", "fetch_emdb", "fitting_mask", "open_emdb"]
+__all__ = [
+    "API",
+    "FILES",
+    "EmdbFiles",
+    "NoEntryError",
+    "NoHalfMapsError",
+    "emdb_silence",
+    "fetch_emdb",
+    "fitting_mask",
+    "open_emdb",
+]
 
 API = "https://www.ebi.ac.uk/emdb/api/entry"
 FILES = ("https://files.wwpdb.org/pub/emdb/structures", "https://ftp.ebi.ac.uk/pub/databases/emdb/structures")
 
 RECORD_LIMITS = Limits(largest=64 * 10**6)
 MAP_LIMITS = Limits(largest=64 * 10**9)
+PATIENCE = 5.0  # seconds to find out whether EMDB answers at all
 ASK_AGAIN = 86_400.0  # seconds until an entry that had no half maps is asked for again
 
 
@@ -240,9 +252,38 @@ def _places(files: str | Sequence[str] | None) -> list[str]:
     return [place.rstrip("/") for place in ([given] if isinstance(given, str) else given)]
 
 
+def _address(name: str, api: str | None) -> str:
+    base = api or os.environ.get("CRYOANISO_EMDB_API") or API
+    return f"{base.rstrip('/')}/{name}"
+
+
+def emdb_silence(api: str | None = None, seconds: float = PATIENCE) -> str:
+    """Why EMDB can't be asked, found out within a few seconds.
+
+    Parameters
+    ----------
+    api : str, optional
+        As `fetch_emdb` takes it.
+    seconds : float
+        How long to wait.
+
+    Returns
+    -------
+    str
+        A clause, or '' when it answers.
+
+    Examples
+    --------
+    >>> emdb_silence("ftp://a.org")
+    "EMDB (a.org) can't be reached (is asked by ftp, which isn't followed)"
+    """
+    url = _address("EMD-8731", api)
+    why = silence_of(url, seconds)
+    return f"EMDB ({urlsplit(url).netloc}) can't be reached ({why})" if why else ""
+
+
 def _record(number: int, folder: Path, api: str | None, execution: Execution) -> EmdbEntry:
     name = f"EMD-{number:04d}"
-    base = api or os.environ.get("CRYOANISO_EMDB_API") or API
     path = folder / f"{name}.json"
     known = known_record(number, path)
     if known is not None:
@@ -251,7 +292,7 @@ def _record(number: int, folder: Path, api: str | None, execution: Execution) ->
         path.unlink()  # half maps may have been deposited since
     try:
         fetch_file(
-            [f"{base.rstrip('/')}/{name}"],
+            [_address(name, api)],
             path,
             what=f"EMDB's record of {name}",
             limits=RECORD_LIMITS,

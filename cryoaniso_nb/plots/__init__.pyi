@@ -10,6 +10,7 @@ from .figures import overview as overview
 from .figures import save_figure as save_figure
 from .figures import slices_plot as slices_plot
 from .figures import threedfsc_plot as threedfsc_plot
+from .paper import plots_figure as plots_figure
 from .poses import tilt_figure as tilt_figure
 from .poses import views_figure as views_figure
 from .sphere import resolution_limits as resolution_limits

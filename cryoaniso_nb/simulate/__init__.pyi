@@ -7,3 +7,4 @@ from .half_maps import truth_of as truth_of
 from .particles import DISTRIBUTIONS as DISTRIBUTIONS
 from .particles import random_views as random_views
 from .particles import simulate_from_model as simulate_from_model
+from .zones import zone_ssnr as zone_ssnr
