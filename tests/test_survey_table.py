@@ -56,7 +56,7 @@ def test_rows_stream_in_and_a_click_explores(maps: Path, tmp_path: Path) -> None
         table.choose("lost")
         while not table.session.state.error:
             await asyncio.sleep(0.01)
-        assert "The pair 'lost' failed" in table.session.state.error
+        assert "The pair 'lost' was not analyzed" in table.session.state.error
         table.close()
         assert table.explorer.session.closed
 

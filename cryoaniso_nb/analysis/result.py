@@ -50,6 +50,7 @@ if TYPE_CHECKING:  # loaded when asked for: a plain analysis starts faster witho
     from ..statistics.noise_fields import MaskKernel
     from ..statistics.noise_harmonics import NoiseHarmonics
     from ..statistics.regions import DirectionRegions
+    from ..statistics.standing import Standing
     from ..summary.next_steps import NextStep
 
 __all__ = ["AnalysisResult", "measured"]
@@ -57,6 +58,7 @@ __all__ = ["AnalysisResult", "measured"]
 Floats = NDArray[np.float64]
 
 _CROSSINGS = ("at_143", "at_500")
+_OF_CONES = ("calibration", "band", "standing")  # what hangs on cones, threshold and point group
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -101,6 +103,8 @@ class AnalysisResult(WithStatistics, WithMeasures, Result):
         FSC corrected for the mask's own correlation, once asked for.
     even_noise : EvenNoise or None
         Of a map against a model, the dFSC that the model's power would give under even noise.
+    standing : Standing or None
+        Percentiles among maps like it in the table of a survey, once asked for.
     dropped : mapping
         Statistics that no longer held when the cones were changed (or are of an older version's
         rules), and the calls that make them again.
@@ -126,6 +130,7 @@ class AnalysisResult(WithStatistics, WithMeasures, Result):
     band: Annotated[Band, "A", "S"] | None = None
     mask_correction: Annotated[MaskCorrection, "A", "S"] | None = None
     even_noise: Annotated[EvenNoise, "A", "S"] | None = None
+    standing: Standing | None = None
     dropped: Mapping[str, str] = field(default_factory=dict)
     map_warnings: tuple[Caution, ...] = ()
     warnings: tuple[Caution, ...] = ()
@@ -138,7 +143,7 @@ class AnalysisResult(WithStatistics, WithMeasures, Result):
         again = measured(s, self._source(), dfsc, curve.replace(**crossings))
         if self.against_model and self.histogram is not None:
             again = again.with_even_noise()
-        made = {name: getattr(self, name) for name in ("calibration", "band", "mask_correction")}
+        made = {name: getattr(self, name) for name in ("calibration", "band", "mask_correction", "standing")}
         return again._without({name: found.call for name, found in made.items() if found is not None})
 
     def _faults(self) -> Iterator[str]:
@@ -234,7 +239,7 @@ class AnalysisResult(WithStatistics, WithMeasures, Result):
         if self.against_model:
             result = result.with_even_noise(execution=execution)
         dropped = dict(self.dropped)
-        dropped |= {name: s.call for name in ("calibration", "band") if (s := getattr(self, name)) is not None}
+        dropped |= {name: s.call for name in _OF_CONES if (s := getattr(self, name)) is not None}
         correction = self.mask_correction
         if correction is not None:
             correction = correction.recut(self.dfsc, dfsc, settings.threshold if same_angle else None)
@@ -278,7 +283,7 @@ class AnalysisResult(WithStatistics, WithMeasures, Result):
         'D7'
         """
         settings = self.settings.replace(symmetry=group_name(symmetry))
-        statistics = {name: getattr(self, name) for name in ("calibration", "band")}
+        statistics = {name: getattr(self, name) for name in _OF_CONES}
         other = {name: s.call for name, s in statistics.items() if s is not None and s.symmetry != settings.symmetry}
         tests: dict[str, Any] = {
             "noise_evenness": _evenness(settings, self.noise, self.dfsc),

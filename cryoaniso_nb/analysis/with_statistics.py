@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
 
@@ -12,9 +13,19 @@ from ..results.cautions import Caution
 
 if TYPE_CHECKING:  # loaded when asked for: a plain analysis starts faster without
     from ..inputs.half_maps import HalfMaps
-    from ..results.types import FSO, AngularHistogram, Bingham, DirectionalFSC, GlobalFSC, Settings
+    from ..results.types import (
+        FSO,
+        AngularHistogram,
+        Bingham,
+        DirectionalFSC,
+        DirectionalResolution,
+        GlobalFSC,
+        InputFile,
+        Settings,
+    )
     from ..statistics.mask_correction import MaskCorrection
     from ..statistics.noise_fields import MaskKernel
+    from ..statistics.standing import Standing
 
 __all__ = ["WithStatistics"]
 
@@ -22,6 +33,7 @@ _STATISTICS = {
     "calibration": "the calibrated test",
     "band": "the band of FSO",
     "mask_correction": "the mask correction",
+    "standing": "the percentiles among other maps",
 }
 _DROPPED = "Dropped, since they hold no longer for these cones or by today's rules:"
 
@@ -37,10 +49,13 @@ class WithStatistics:
         dfsc: DirectionalFSC
         fso: FSO
         bingham: Bingham
+        directional_resolution: DirectionalResolution
+        inputs: tuple[InputFile, ...]
         mask_kernel: MaskKernel | None
         calibration: Any
         band: Any
         mask_correction: MaskCorrection | None
+        standing: Standing | None
         dropped: Mapping[str, str]
         warnings: tuple[Caution, ...]
 
@@ -327,6 +342,79 @@ class WithStatistics:
             changes["bingham"] = calibrated_bingham(self.bingham, self.fso, found["calibration"])
         missing = {key: call for key, call in self.dropped.items() if key not in found}
         return self.replace(**changes)._without(missing)
+
+    def percentile_among(self, table: Any, *, name: str = "") -> Standing:
+        """Where this map stands among maps like it: near its resolution, of its class of point groups.
+
+        Parameters
+        ----------
+        table : Survey, DataFrame or iterable of mapping
+            A survey's table, as ``ca.load_survey("atlas.parquet")`` reads it.
+        name : str
+            What to call it; a survey's folder unless given.
+
+        Returns
+        -------
+        Standing
+            Percentiles of effect ratio, worst over median direction, noise ratio and sphericity; NaN
+            where fewer than 20 maps are like it.
+
+        Raises
+        ------
+        ResultError
+            When this result is partial or of a map against a model, or the table is no survey's.
+
+        Examples
+        --------
+        >>> import cryoaniso_nb as ca
+        >>> r = ca.analyze(ca.simulate_half_maps(box=32, seed=0))
+        >>> like_it = {"fsc_0.143_angstrom": r.global_fsc.at_143.resolution}
+        >>> rows = [{**like_it, "sphericity": 0.97 + n / 1000} for n in range(30)]
+        >>> round(r.percentile_among(rows).percentiles["sphericity"])
+        100
+        """
+        from ..statistics.standing import standing
+        from ..summary.standing import standing_numbers
+
+        self._whole("compared with other maps")
+        if self.against_model:
+            raise ResultError("A map against a model can't be compared with pairs of half maps; analyze its half maps.")
+        if isinstance(table, (str, os.PathLike)):
+            raise ResultError(f"The table {os.fspath(table)} must be read first: load_survey({os.fspath(table)!r}).")
+        rows = getattr(table, "rows", table)
+        if hasattr(table, "to_dict"):  # a data frame
+            rows = table.to_dict("records")
+        where = name or str(getattr(getattr(table, "folder", None), "name", ""))
+        return standing(standing_numbers(self), self.settings.symmetry, rows, table=where)
+
+    def with_standing(self, table: Any, *, name: str = "") -> Self:
+        """The same with its percentiles among maps like it, see `percentile_among`.
+
+        Parameters
+        ----------
+        table : Survey, DataFrame or iterable of mapping
+            A survey's table.
+        name : str
+            What to call it.
+
+        Returns
+        -------
+        AnalysisResult
+            With `standing`: a sentence in its tables, its report and ``summary()["standing"]``.
+
+        Raises
+        ------
+        ResultError
+            When this result is partial, or the table is no survey's.
+
+        Examples
+        --------
+        >>> import cryoaniso_nb as ca
+        >>> r = ca.analyze(ca.simulate_half_maps(box=32, seed=0)).with_standing([], name="atlas.csv")
+        >>> r.summary()["standing"]["text"]
+        'Too few maps like it (n = 0: ...) in atlas.csv to say where it stands.'
+        """
+        return self._with("standing", standing=self.percentile_among(table, name=name))
 
     def _without(self, dropped: Mapping[str, str]) -> Self:
         """The same with another list of dropped statistics, and the warning that names them."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from typing import TYPE_CHECKING, Any
 
 from ._arguments import (
@@ -13,6 +14,7 @@ from ._arguments import (
     cone_settings,
     statistics_settings,
 )
+from ._inputs import InputPath
 
 if TYPE_CHECKING:
     from ..inputs.half_maps import HalfMaps
@@ -40,6 +42,12 @@ def add_parser(subparsers: Any) -> None:
     add_cones(parser)
     add_statistics(parser)
     add_output(parser)
+    parser.add_argument(
+        "--against",
+        type=InputPath,
+        metavar="TABLE",
+        help="table of a survey (its folder, table.csv or .parquet): say where this map stands among those like it",
+    )
     parser.add_argument(
         "--methods",
         action="store_true",
@@ -70,6 +78,11 @@ def run(args: argparse.Namespace) -> int:
     from ._terminal import print_summary, say, watched
 
     folder_target(args.output, overwrite=args.overwrite)  # before anything takes long
+    others = None
+    if args.against is not None:
+        from ..surveys.table import read_table
+
+        others = read_table(args.against)
     with watched(args.scheduler, args.memory_limit) as execution:
         maps, symmetry = opened_maps(args, execution)
         with protected(maps.files):
@@ -86,6 +99,8 @@ def run(args: argparse.Namespace) -> int:
             say(f"this takes {expected}")
         result = analyze(maps, execution=execution, **cone_settings(args), **statistics_settings(args))
     result = result.replace(inputs=hashes.wait())
+    if others is not None:
+        result = result.with_standing(others, name=os.path.basename(os.path.normpath(args.against)))
     text = result.methods_text() if args.methods else ""
     files = {"methods.txt": lambda path: path.write_text(text, encoding="utf-8")} if text else {}
     out = write_analysis(result, target, figure=not args.no_figure, extra_files=files)

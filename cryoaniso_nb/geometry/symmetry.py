@@ -21,7 +21,7 @@ from ..errors import SettingsError
 if TYPE_CHECKING:  # slow to load: not for C1
     from scipy.spatial.transform import Rotation
 
-__all__ = ["group_name", "orbit", "point_group"]
+__all__ = ["group_name", "orbit", "point_group", "symmetry_class"]
 
 Floats = NDArray[np.float64]
 
@@ -58,6 +58,30 @@ def group_name(symmetry: str) -> str:
             f"The symmetry is {symmetry!r:.40}, but it must be Cn or Dn (n up to 99), T, O, I or I1 to I4."
         )
     return upper
+
+
+def symmetry_class(symmetry: str) -> str:
+    """Kind of a point group.
+
+    Parameters
+    ----------
+    symmetry : str
+        Its name.
+
+    Returns
+    -------
+    str
+        'C1', 'cyclic', 'dihedral' or 'cubic' (T, O, I); '' for other words.
+
+    Examples
+    --------
+    >>> [symmetry_class(name) for name in ("C1", "c3", "D7", "I2", "helical")]
+    ['C1', 'cyclic', 'dihedral', 'cubic', '']
+    """
+    name = symmetry.strip().upper()
+    if not _NAME.fullmatch(name):
+        return ""
+    return "C1" if name == "C1" else {"C": "cyclic", "D": "dihedral"}.get(name[0], "cubic")
 
 
 def _turned(group: Rotation, turn: Rotation) -> Rotation:

@@ -24,6 +24,7 @@ from ..results.writing import written_file
 from ..summary.conventions import BINGHAM_CURVES, shown_curve
 from ..summary.methods import bibtex, methods_paragraph
 from ..summary.next_steps import steps_html
+from ..summary.standing import standing_sentence
 from ..summary.tables import table_rows
 from ..summary.verdict import headline
 
@@ -246,6 +247,7 @@ def _names(results: Sequence[AnalysisResult]) -> list[str]:
 def _single(r: AnalysisResult, maps: HalfMaps | None, bingham: str | None) -> list[str]:
     body = [
         f'<p class="headline">{html.escape(headline(r))}</p>',
+        _standing(r),
         _warnings(r),
         _next(r),
         _drawn(figure(r, bingham=bingham), f"Curves and sphere. {headline(r)}", _figure_caption(r, bingham)),
@@ -271,6 +273,10 @@ def _single(r: AnalysisResult, maps: HalfMaps | None, bingham: str | None) -> li
     if maps is not None:
         body += _map_slices(r, maps)
     return [*body, *_methods(r)]
+
+
+def _standing(r: AnalysisResult) -> str:
+    return "" if r.standing is None else f"<p>{html.escape(standing_sentence(r.standing))}</p>"
 
 
 def _next(r: AnalysisResult) -> str:

@@ -44,6 +44,7 @@ HOMES = {
     "Sphericity": "measures.isosurface",
     "SphericityCurve": "measures.isosurface",
     "ThreeDFSC": "measures.threedfsc_volume",
+    "Standing": "statistics.standing",
     "TiltAdvice": "measures.tilt",
     "Truth": "results.types",
     "ViewDensity": "inputs.poses",

@@ -34,5 +34,7 @@ from .regions import DirectionRegions as DirectionRegions
 from .regions import direction_regions as direction_regions
 from .spread import AngularSpread as AngularSpread
 from .spread import angular_spread as angular_spread
+from .standing import Standing as Standing
+from .standing import standing as standing
 from .verdict import Verdict as Verdict
 from .verdict import verdict_of as verdict_of

@@ -17,6 +17,7 @@ from ..statistics.noise_evenness import NoiseEvenness
 from ..statistics.regions import DirectionRegion, DirectionRegions
 from .conventions import BINGHAM_CURVES
 from .next_steps import next_steps, steps_html
+from .standing import standing_dict, standing_row
 from .verdict import (
     Analysed,
     axis_angles,
@@ -146,6 +147,8 @@ def _added(r: Analysed) -> dict[str, Any]:
         data["fsc_corrected_0.143_text"] = crossing_text(correction.at_143, r.global_fsc.frequency)
     if correction is not None and correction.fso is not None:
         data["transition_zone_corrected_angstrom"] = list(correction.fso.transition_zone)
+    if (standing := getattr(r, "standing", None)) is not None:
+        data["standing"] = standing_dict(standing)
     return data
 
 
@@ -243,6 +246,8 @@ def _added_rows(r: Analysed) -> list[tuple[str, str]]:
     if correction is not None and correction.fso is not None:
         ends = [crossing_text(c, frequency) for c in (correction.fso.onset, correction.fso.end)]
         rows.append(("Transition zone, corrected for the mask", " to ".join(ends)))
+    if (standing := getattr(r, "standing", None)) is not None:
+        rows.append(standing_row(standing))
     return rows
 
 

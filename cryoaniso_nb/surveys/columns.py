@@ -7,7 +7,6 @@ A column says where its number stands in what is kept of a pair (`run.Kept`): th
 from __future__ import annotations
 
 import math
-from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from functools import partial
 from typing import Any
 
 from ..errors import SettingsError
+from ..statistics.standing import badness, counts_below
 
 __all__ = [
     "ABSENT",
@@ -146,6 +146,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("worst_azimuth_degrees", _WORST("azimuth_degrees"), "worst region, azimuth", "", 1),
     Column("worst_region_degrees", _WORST("region_degrees"), "worst region, half-width", "", 1),
     Column("worst_kind", _WORST("region_kind"), "worst region, its shape"),
+    Column("worst_over_median", _ratio(_WORST("resolution_angstrom"), _P50), "worst region over median", "", 2, 1),
     Column("direction_ratio", _ratio(_P95, _P5), "95th over 5th percentile", "", 2, 1),
     Column("sphericity", _at("metrics", "sphericity"), "sphericity of the 3DFSC at 0.5", "Sphericity", 3, -1),
     Column("area_ratio", _at("metrics", "area_ratio"), "area ratio, smallest over largest", "cFAR-like", 2, -1),
@@ -254,13 +255,13 @@ def with_ranks(rows: Sequence[Mapping[str, Any]], by: str = RANKED) -> list[dict
     [(2, 0.0), (1, 100.0), (None, None)]
     """
     column = column_named(by)
-    badness = [_badness(row.get(by), column.worse) for row in rows]
-    known = sorted(value for value in badness if value is not None)
+    bad = [badness(row.get(by), column.worse) for row in rows]
+    known = sorted(value for value in bad if value is not None)
     ranked = []
-    for row, value in zip(rows, badness, strict=True):
+    for row, value in zip(rows, bad, strict=True):
         rank = percentile = None
         if value is not None:
-            better, equal = _below(known, value)
+            better, equal = counts_below(known, value)
             rank = len(known) - better - equal + 1
             percentile = 100 * (better + (equal - 1) / 2) / (len(known) - 1) if len(known) > 1 else None
         ranked.append({**row, "rank": rank, "percentile": percentile, "ranked_by": by})
@@ -290,15 +291,3 @@ def counts_text(rows: Sequence[Mapping[str, Any]], of: int | None = None) -> str
     count = Counter(row.get("status") for row in rows)
     others = [f"{count[status]} {words}" for status, words in (*ABSENT.items(), (FAILED, FAILED)) if count[status]]
     return ", ".join([f"{count[DONE]} of {len(rows) if of is None else of} pairs analyzed", *others])
-
-
-def _badness(value: Any, worse: int) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-        return None
-    return float(worse * value)
-
-
-def _below(ordered: Sequence[float], value: float) -> tuple[int, int]:
-    """How many are smaller, and how many are equal."""
-    left = bisect_left(ordered, value)
-    return left, bisect_right(ordered, value) - left

@@ -345,7 +345,7 @@ def load_survey(folder: str | os.PathLike[str]) -> Survey:
     Parameters
     ----------
     folder : path
-        Of the survey.
+        Of the survey, or its table (.csv or .parquet) alone, which gives no single results.
 
     Returns
     -------

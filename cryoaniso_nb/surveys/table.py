@@ -76,13 +76,13 @@ def write_index(
     return add_files(folder, files, overwrite=True)
 
 
-def read_table(folder: str | os.PathLike[str]) -> list[dict[str, Any]]:
+def read_table(place: str | os.PathLike[str]) -> list[dict[str, Any]]:
     """Read back the rows that `write_index` wrote.
 
     Parameters
     ----------
-    folder : path
-        Of the survey.
+    place : path
+        Folder of the survey, or its table.csv or table.parquet under whatever name.
 
     Returns
     -------
@@ -102,15 +102,50 @@ def read_table(folder: str | os.PathLike[str]) -> list[dict[str, Any]]:
     ...     read_table(place)[0]["name"]
     'apo'
     """
-    path = Path(folder) / "table.csv"
+    path = Path(place)
+    if path.suffix.lower() not in (".csv", ".parquet"):
+        path /= "table.csv"
     if not path.is_file():
         raise ResultError(f"There is no table {path} of a survey; check the folder.")
+    if path.suffix.lower() == ".parquet":
+        return _read_parquet(path)
     try:
         with path.open(newline="", encoding="utf-8") as stream:
-            rows = list(csv.DictReader(stream))
+            reader = csv.DictReader(stream)
+            rows = list(reader)
+        _check_columns(path, reader.fieldnames or ())
         return [{name: _value(name, row.get(name)) for name in TABLE_COLUMNS} for row in rows]
+    except ResultError:
+        raise
     except (OSError, ValueError, csv.Error) as error:
         raise ResultError(f"{path} is no table of a survey, or it is damaged; run the survey again.") from error
+
+
+def _read_parquet(path: Path) -> list[dict[str, Any]]:
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ImportError as error:
+        raise ResultError(
+            f"Reading {path} needs the package pyarrow; install cryoaniso_nb[table], or give the survey's table.csv."
+        ) from error
+    try:
+        found = pq.read_table(path)
+    except (OSError, pa.ArrowException) as error:
+        raise ResultError(f"{path} is no table of a survey, or it is damaged; run the survey again.") from error
+    _check_columns(path, found.column_names)
+    rows: list[dict[str, Any]] = found.to_pylist()
+    return [{name: _whole(name, row.get(name)) for name in TABLE_COLUMNS} for row in rows]
+
+
+def _check_columns(path: Path, found: Sequence[str]) -> None:
+    missing = [name for name in ("name", "status") if name not in found]
+    if missing:
+        raise ResultError(f"{path} is no table of a survey: it has no column '{missing[0]}'; give another one.")
+
+
+def _whole(name: str, value: Any) -> Any:
+    return int(value) if name in _WHOLE and isinstance(value, float) and value.is_integer() else value
 
 
 def _value(name: str, text: str | None) -> Any:
@@ -118,8 +153,7 @@ def _value(name: str, text: str | None) -> Any:
         return None
     if name not in _NUMBERS:
         return text
-    number = float(text)
-    return int(number) if name in _WHOLE and number.is_integer() else number
+    return _whole(name, float(text))
 
 
 def _parquet(rows: Sequence[Row]) -> bytes | None:
