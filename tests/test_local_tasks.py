@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from threadpoolctl import threadpool_info
 
+import cryoaniso_nb as ca
 from cryoaniso_nb.engine import local
 from cryoaniso_nb.engine.execution import Execution
 from cryoaniso_nb.engine.local import ONE_BLAS_THREAD, map_here, n_threads
@@ -54,10 +57,31 @@ def test_the_first_error_ends_the_map_and_is_raised(monkeypatch: pytest.MonkeyPa
     assert len(started) < 1000
 
 
-def test_linear_algebra_keeps_to_one_thread_while_any_map_runs() -> None:
-    def blas() -> set[int]:
-        return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+def blas() -> set[int]:
+    """Threads of each library of linear algebra."""
+    return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
 
+
+@pytest.mark.parametrize("name", ["noise_harmonics.harmonic_moments", "regions.direction_regions"])
+def test_an_analysis_keeps_small_products_to_one_thread(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Threads that wait by spinning took three times the processor's time of all else."""
+    home, called = name.split(".")
+    module = importlib.import_module(f"cryoaniso_nb.statistics.{home}")
+    compute, seen = getattr(module, called), []
+
+    def watched(*args: Any, **options: Any) -> Any:
+        seen.append(blas())
+        return compute(*args, **options)
+
+    monkeypatch.setattr(module, called, watched)
+    before = blas()
+    result = ca.analyze(ca.simulate_half_maps(box=32, seed=0))
+    result.with_symmetry("C3")
+    assert seen == [{1}, {1}]
+    assert blas() == before
+
+
+def test_linear_algebra_keeps_to_one_thread_while_any_map_runs() -> None:
     before = blas()
     assert set().union(*map_tasks(lambda _: blas(), range(4))) == {1}
     assert blas() == before

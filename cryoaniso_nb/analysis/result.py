@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..engine.cones import cone_sums
 from ..engine.execution import LOCAL, Execution
+from ..engine.local import ONE_BLAS_THREAD
 from ..errors import ResultError
 from ..geometry.directions import axes_for
 from ..geometry.shells import n_shells
@@ -257,6 +258,7 @@ class AnalysisResult(WithStatistics, WithMeasures, Result):
             self.symmetry_misfit,
         )
 
+    @ONE_BLAS_THREAD
     def with_symmetry(self, symmetry: str) -> AnalysisResult:
         """Tell the tests the point group of the map.
 
@@ -428,6 +430,7 @@ class AnalysisResult(WithStatistics, WithMeasures, Result):
         return html_table(self)
 
 
+@ONE_BLAS_THREAD
 def measured(settings: Settings, source: Source, dfsc: DirectionalFSC, curve: GlobalFSC) -> AnalysisResult:
     """Every measure of a directional FSC, as one result.
 

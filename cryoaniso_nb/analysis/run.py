@@ -11,6 +11,7 @@ import numpy as np
 
 from ..engine.blocks import ConeSums, nodes_for
 from ..engine.cones import cone_sums
+from ..engine.local import ONE_BLAS_THREAD
 from ..engine.volumes import accumulate_both, accumulate_exact
 from ..errors import ResultError
 from ..geometry.directions import axes_for, levels_up_to
@@ -120,6 +121,7 @@ def _is_model(maps: HalfMaps) -> bool:
     return any(item.role == "model" for item in maps.inputs)
 
 
+@ONE_BLAS_THREAD
 def _patterns(
     maps: HalfMaps, settings: Settings, masked: AngularHistogram, bare: AngularHistogram
 ) -> tuple[NoiseHarmonics | None, ChanceTest | None, float]:

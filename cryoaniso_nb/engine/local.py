@@ -7,7 +7,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, as_completed, wait
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ContextDecorator
 from contextvars import copy_context
 from dataclasses import replace
 from pathlib import Path
@@ -193,9 +193,10 @@ def iter_here(
                 own.cancel.set()  # leaving the pool waits for those at work
 
 
-class _OneBlasThread(AbstractContextManager[None]):
-    """While tasks run side by side, each linear algebra call keeps to its own thread.
+class _OneBlasThread(AbstractContextManager[None], ContextDecorator):
+    """Inside, each linear algebra call keeps to its own thread: for tasks side by side, and for small products.
 
+    Between small products the library's other threads wait by spinning, for three times the processor's time.
     The limit holds for the whole process: the first to enter sets it, the last to leave lifts it.
     """
 
