@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import runpy
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from types import ModuleType
 
 import cloudpickle
 import numpy as np
@@ -130,6 +132,29 @@ def test_cones_and_lists_outlive_a_worker(client: object, expected: ca.AngularHi
     assert map_tasks(partial(squared, marker=tmp_path / "a"), range(5), execution=execution) == [0, 1, 4, 9, 16]
     found = dict(iter_tasks(lambda v, _: squared(v, tmp_path / "b"), range(5), execution=execution))
     assert found == {i: i**2 for i in range(5)}
+
+
+def test_the_example_for_slurm_runs(pair: ca.HalfMaps, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With two local workers in the place of a job's tasks."""
+
+    class Runner(distributed.LocalCluster):  # type: ignore[misc]
+        n_workers = 2
+
+        def __init__(self, worker_options: dict[str, int]) -> None:
+            threads = worker_options["nthreads"]
+            super().__init__(n_workers=2, threads_per_worker=threads, processes=False, dashboard_address=":0")
+
+    monkeypatch.setitem(sys.modules, "dask_jobqueue", ModuleType("dask_jobqueue"))
+    module = ModuleType("dask_jobqueue.slurm")
+    module.SLURMRunner = Runner  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "dask_jobqueue.slurm", module)
+    script = Path(__file__).parents[1] / "docs" / "examples" / "slurm_job.py"
+    files = [str(path) for path in pair.files[:2]]
+    monkeypatch.setattr(sys, "argv", [str(script), *files, str(tmp_path / "result.npz")])
+    runpy.run_path(str(script), run_name="__main__")
+    found = ca.load_result(tmp_path / "result.npz")
+    here = ca.analyze(ca.open_half_maps(*files))
+    np.testing.assert_allclose(found.dfsc.values, here.dfsc.values, atol=1e-5)
 
 
 # --- schedulers --------------------------------------------------------------------------
