@@ -110,9 +110,14 @@ def map_here(
             values.append(function(item))
             done(len(values))
         return values
+
+    def unless_cancelled(item: _Item) -> _Value:
+        execution.raise_if_cancelled()  # a queue of short calls ends before the calling thread has looked
+        return function(item)
+
     # A pool for each map: no thread is left behind for a fork to lose.
     with ThreadPoolExecutor(threads, thread_name_prefix="cryoaniso") as pool:
-        futures = [pool.submit(function, item) for item in items]
+        futures = [pool.submit(unless_cancelled, item) for item in items]
         try:
             for count, future in enumerate(as_completed(futures), 1):
                 execution.raise_if_cancelled()  # a task looks for itself while it runs
