@@ -10,6 +10,7 @@ __all__ = [
     "MapError",
     "ModelError",
     "OutputError",
+    "OutsideError",
     "PosesError",
     "ResultError",
     "SettingsError",
@@ -30,6 +31,10 @@ class SettingsError(CryoAnisoError):
 
 class OutputError(CryoAnisoError):
     """Something can't be written where it was asked to go."""
+
+
+class OutsideError(CryoAnisoError):
+    """A path leads out of the folders that a shared server shows."""
 
 
 class ResultError(CryoAnisoError):

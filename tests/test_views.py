@@ -7,9 +7,11 @@ import gc
 import html
 import io
 import json
+import os
 import re
 import struct
 import weakref
+import zipfile
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -549,6 +551,42 @@ def test_files_are_chosen_in_the_widget(small_pair: Any, small_result: Any, tmp_
     assert made.body.layout.display is None
     np.testing.assert_allclose(made.result().fso.occupancy, small_result.fso.occupancy, atol=0.02)
     assert "a.mrc" in made.code()
+    assert made.files.layout.display == "none"  # it has done its work
+    made.other_maps.click()
+    assert made.files.layout.display is None
+    made.close()
+
+
+def test_half_maps_nearby_are_offered(small_pair: Any, tmp_path: Any, monkeypatch: Any) -> None:
+    for name in ("x_half1.mrc", "x_half2.mrc", "alone_half1.mrc", "sub/y_half_A.mrc", "sub/y_half_B.mrc"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        ca.write_map(tmp_path / name, small_pair.half1, small_pair.voxel_size)
+    monkeypatch.chdir(tmp_path)
+    made = explore()
+    assert made.files.half1.options == ("x_half1.mrc", os.path.join("sub", "y_half_A.mrc"))
+    made.close()
+
+
+def test_what_was_exported_and_code_go_to_the_browser(small_result: Any, tmp_path: Any) -> None:
+    made = explore(small_result)
+    sent: list[tuple[dict[str, str], Any]] = []
+    made.export.page.send = lambda message, buffers=None: sent.append((message, buffers))
+    made.export.folder.value = str(tmp_path)
+    assert made.export.download.layout.display == "none"
+    for kind in ("png", "tables"):
+        made.export.export(kind)
+        made.export.download.click()
+    assert [message["download"] for message, _ in sent] == ["anisotropy.png", "anisotropy.zip"]
+    assert sent[0][1][0] == (tmp_path / "anisotropy.png").read_bytes()
+    with zipfile.ZipFile(io.BytesIO(sent[1][1][0])) as archive:
+        assert "anisotropy/curves.csv" in archive.namelist()
+    made.export.code_button.click()
+    made.export.copy_button.click()
+    assert sent[-1][0] == {"copy": made.code()}
+    (tmp_path / "anisotropy.png").unlink()
+    made.export._last = tmp_path / "anisotropy.png"
+    made.export.download.click()
+    assert "anisotropy.png again: no such file" in made.export.message.value
     made.close()
 
 

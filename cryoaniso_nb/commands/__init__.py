@@ -25,4 +25,5 @@ NAMES = (
     "survey",
     "reproduce",
     "cache",
+    "serve",
 )

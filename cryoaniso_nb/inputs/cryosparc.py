@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import PosesError
+from ..results.fence import inside
 
 __all__ = ["Columns", "read_columns"]
 
@@ -69,6 +70,7 @@ def read_columns(path: Path, wanted: tuple[str, ...]) -> Columns:
     ...     read_columns(path, ("a/b",)).values["a/b"].shape
     (2, 3)
     """
+    inside(path)
     try:
         with path.open("rb") as file:
             start = file.read(len(_NUMPY))

@@ -12,13 +12,14 @@ import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
 
 from ..errors import CryoAnisoError, MapError, SettingsError
 from ..geometry.symmetry import group_name
 from ..results.cautions import Caution
+from ..results.fence import inside
 from .mrc_header import Header
 
 __all__ = ["PairFiles", "find_pairs", "pair_of", "partner_of", "shared_name"]
@@ -197,7 +198,7 @@ def pair_of(path: str | os.PathLike[str]) -> PairFiles:
     Traceback (most recent call last):
     cryoaniso_nb.errors.MapError: There are no half maps in ...; give two files.
     """
-    given = Path(path)
+    given = inside(path)
     if given.is_dir():
         found = find_pairs(given)
         if not found:
@@ -219,13 +220,15 @@ def pair_of(path: str | os.PathLike[str]) -> PairFiles:
     return _described(halves, name.shared() or given.absolute().parent.name, alone)
 
 
-def find_pairs(folder: str | os.PathLike[str]) -> tuple[PairFiles, ...]:
+def find_pairs(folder: str | os.PathLike[str], *, most_folders: int | None = None) -> tuple[PairFiles, ...]:
     """Every pair of half maps in a folder and the folders below it.
 
     Parameters
     ----------
     folder : path
         Such as a project of RELION or cryoSPARC; links to folders aren't followed.
+    most_folders : int, optional
+        Where to stop looking.
 
     Returns
     -------
@@ -248,14 +251,14 @@ def find_pairs(folder: str | os.PathLike[str]) -> tuple[PairFiles, ...]:
     ...     [pair.name for pair in find_pairs(folder)]
     ['Refine3D/job012']
     """
-    root = Path(folder)
+    root = inside(folder)
 
     def refused(error: OSError) -> None:
         if Path(error.filename or "") == root:
             raise MapError(f"Can't read the folder {root}: {(error.strerror or str(error)).lower()}.") from error
 
     found = []
-    for place, folders, files in os.walk(root, onerror=refused):
+    for place, folders, files in islice(os.walk(root, onerror=refused), most_folders):
         folders[:] = sorted((name for name in folders if not name.startswith(".")), key=_natural)
         here = Path(place)
         pairs = _newest(here, files)

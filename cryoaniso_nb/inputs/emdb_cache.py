@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import MapError
+from ..results.fence import inside
 from ..results.system import reason
 from .download import PART, TAG
 from .emdb_record import EmdbEntry, entry_number, parse_entry
@@ -74,7 +75,7 @@ def cache_folder(cache: str | os.PathLike[str] | None = None) -> Path:
     """
     import platformdirs
 
-    return Path(cache or os.environ.get("CRYOANISO_CACHE") or platformdirs.user_cache_dir("cryoaniso_nb"))
+    return inside(cache or os.environ.get("CRYOANISO_CACHE") or platformdirs.user_cache_dir("cryoaniso_nb"))
 
 
 def cached_entries(cache: str | os.PathLike[str] | None = None) -> tuple[CachedEntry, ...]:

@@ -14,6 +14,7 @@ from gemmi import cif
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import ResultError
+from ..results.fence import inside
 from ..results.types import Result
 from .star import numbers, read_star
 
@@ -103,7 +104,7 @@ def read_fsc(path: str | os.PathLike[str], *, box_length: float | None = None) -
     ...     read_fsc(f"{folder}/fsc.txt", box_length=100.0)[0].frequency.tolist()
     [0.01, 0.02]
     """
-    source = Path(path)
+    source = inside(path)
     if not source.is_file():
         raise ResultError(f"There is no FSC file {source}; check the path.")
     kind = source.suffix.lower()

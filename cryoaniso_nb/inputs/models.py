@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
 
 import gemmi
 import numpy as np
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from ..errors import ModelError, SettingsError
 from ..geometry.shells import Box
 from ..results.cautions import Caution
+from ..results.fence import inside
 
 __all__ = ["AtomicModel", "model_density", "read_model"]
 
@@ -88,7 +88,7 @@ def read_model(path: str | os.PathLike[str], *, assembly: bool | str = False) ->
     ...     read_model(path).positions.tolist()
     [[11.0, 12.0, 13.0]]
     """
-    source = Path(path)
+    source = inside(path)
     if not source.is_file():
         raise ModelError(f"There is no model file {source}; check the path.")
     try:

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from ..errors import Cancelled, MapError
 from ..geometry.shells import box_text
+from ..results.fence import inside
 from ..results.system import reason
 
 __all__ = ["MODES", "SAME", "Header", "Volume", "capital", "checked_size"]
@@ -69,7 +70,7 @@ class Header:
         MapError
             When it is none.
         """
-        path = Path(source)
+        path = inside(source)
         if not path.exists():
             raise MapError(f"There is no file {path}; check the path.")
         if path.is_dir():

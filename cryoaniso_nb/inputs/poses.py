@@ -20,6 +20,7 @@ from ..errors import PosesError
 from ..geometry.directions import areas as areas_for
 from ..geometry.directions import axes_for
 from ..geometry.symmetry import orbit
+from ..results.fence import inside
 from ..results.types import Result
 from .cryosparc import read_columns
 
@@ -288,7 +289,7 @@ def read_poses(source: str | os.PathLike[str] | NDArray[Any] | Poses) -> Poses:
     if not isinstance(source, (str, os.PathLike)):
         return _from_array(np.asarray(source))
     path = Path(source)
-    if not path.is_file():
+    if not inside(path).is_file():
         raise PosesError(f"There is no poses file {path}; check the path.")
     if path.stat().st_size == 0:
         raise PosesError(f"The poses file {path.name} is empty; give the particles of a finished 3D refinement.")

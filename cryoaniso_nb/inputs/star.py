@@ -10,6 +10,8 @@ import numpy as np
 from gemmi import cif
 from numpy.typing import NDArray
 
+from ..results.fence import inside
+
 __all__ = ["numbers", "read_star", "star_text"]
 
 # relion_postprocess --locres puts such remarks between its tables; no STAR grammar knows them
@@ -44,6 +46,7 @@ def read_star(path: Path) -> list[cif.Block]:
     ...     [block.name for block in read_star(path)]
     ['fsc']
     """
+    inside(path)
     try:
         data = path.read_bytes()
         return list(cif.read_string(_BARE.sub(b"", data) if b" kk= " in data else data))

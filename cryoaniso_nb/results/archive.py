@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ResultError
+from .fence import inside
 from .writing import written_file
 
 __all__ = ["read_archive", "write_archive"]
@@ -99,7 +100,7 @@ def read_archive(path: str | os.PathLike[str]) -> tuple[dict[str, Any], Arrays]:
     Traceback (most recent call last):
     cryoaniso_nb.errors.ResultError: There is no result file nowhere.npz; check the path.
     """
-    source = Path(path)
+    source = inside(path)
     if not source.is_file():
         raise ResultError(f"There is no result file {source}; check the path.")
     try:

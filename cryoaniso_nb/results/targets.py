@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ..errors import OutputError
 from . import system
+from .fence import inside
 from .ownership import MARK, listed_files, not_ours, refuse_inputs
 from .staging import identity, is_staged, staging, sweep
 from .system import reason
@@ -92,7 +93,7 @@ def file_target(path: StrPath, *, overwrite: bool = False) -> Target:
     if isinstance(path, Target):
         return path
     with told(path):
-        target = _asked_file(Path(path), overwrite)
+        target = _asked_file(inside(path), overwrite)
         if target.stream is None:
             _try(target.place.parent, target)
         return target
@@ -128,7 +129,7 @@ def folder_target(path: StrPath, *, overwrite: bool = False) -> Target:
     if isinstance(path, Target):
         return path
     with told(path):
-        target = _asked_folder(Path(path), overwrite)
+        target = _asked_folder(inside(path), overwrite)
         above = target.place.parent
         while not above.exists() and above != above.parent:
             above = above.parent

@@ -17,6 +17,7 @@ from ..errors import MapError, SettingsError
 from ..inputs.discovery import PairFiles, find_pairs, pair_of, partner_of, shared_name
 from ..inputs.emdb_record import entry_number
 from ..results.cautions import Caution
+from ..results.fence import inside
 
 __all__ = ["MANIFEST_COLUMNS", "Pair", "Source", "entries_of", "pairs_of", "read_manifest"]
 
@@ -123,7 +124,7 @@ def _pairs_of(source: Source, *, several: bool) -> Sequence[Pair]:
             raise MapError(f"There are no half maps in {path}; see that their names say which half they are.")
         prefix = f"{path.absolute().name}/" if several else ""
         return [replace(_from_files(pair), name=prefix + pair.name) for pair in pairs]
-    if not path.exists():
+    if not inside(path).exists():
         raise MapError(f"There is no file {path}; give a manifest, a folder, or codes of EMDB like EMD-11638.")
     if path.suffix.lower() in (".csv", ".tsv"):
         return read_manifest(path)
@@ -277,6 +278,7 @@ def read_manifest(path: str | os.PathLike[str]) -> tuple[Pair, ...]:
 
 
 def _text(path: Path) -> str:
+    inside(path)
     try:
         if path.stat().st_size > LARGEST_MANIFEST:
             raise MapError(f"{path} has {path.stat().st_size} bytes, too many for a list of maps; check the path.")

@@ -12,6 +12,7 @@ from typing import Any
 
 from ..errors import ResultError
 from ..outputs.folder import table_text
+from ..results.fence import inside
 from ..results.writing import add_files
 from .columns import COLUMNS
 from .index_page import index_page, number_text
@@ -102,7 +103,7 @@ def read_table(place: str | os.PathLike[str]) -> list[dict[str, Any]]:
     ...     read_table(place)[0]["name"]
     'apo'
     """
-    path = Path(place)
+    path = inside(place)
     if path.suffix.lower() not in (".csv", ".parquet"):
         path /= "table.csv"
     if not path.is_file():

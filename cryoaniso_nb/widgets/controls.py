@@ -14,6 +14,8 @@ from ..engine.blocks import smallest_cone
 from ..errors import CryoAnisoError, OutputError, ResultError
 from ..geometry.directions import LEVELS
 from ..results.staging import free_name
+from ..results.system import reason
+from ._page import Page
 from ._session import LiveSession
 from ._shown import figure_options
 from .header import quiet
@@ -126,8 +128,11 @@ class FilePanel(ipywidgets.VBox):  # type: ignore[misc]
     def __init__(self, opened: Callable[[], None], edited: Callable[[], None]) -> None:
         wide = {"width": "min(100%, 620px)"}
         style = {"description_width": "150px"}
-        self.half1 = ipywidgets.Text(
-            description="Half map 1", placeholder="half1.mrc, a job's folder, or EMD-11638", layout=wide, style=style
+        self.half1 = ipywidgets.Combobox(
+            description="Half map 1",
+            placeholder="half1.mrc, a job's folder, or EMD-11638; or choose",
+            layout=wide,
+            style=style,
         )
         self.half2 = ipywidgets.Text(
             description="Half map 2", placeholder="half2.mrc; found if empty", layout=wide, style=style
@@ -153,6 +158,17 @@ class FilePanel(ipywidgets.VBox):  # type: ignore[misc]
         for text in texts:
             text.observe(lambda _change: edited(), names="value")
         super().__init__([*texts, self.go])
+
+    def offer(self, found: Sequence[str] | None) -> None:
+        """Let half maps be chosen; on the loop.
+
+        Parameters
+        ----------
+        found : sequence of str or None
+            First half maps, as paths from the present folder.
+        """
+        if found:
+            self.half1.options = tuple(found)
 
 
 class ExportPanel(ipywidgets.VBox):  # type: ignore[misc]
@@ -186,13 +202,26 @@ class ExportPanel(ipywidgets.VBox):  # type: ignore[misc]
         )
         self.code_button.add_class("cryoaniso-code")
         self.code_button.on_click(lambda _button: self.session.post(self._toggle_code))
+        self.copy_button = ipywidgets.Button(
+            description="Copy code", tooltip="Put it into the clipboard", layout={"width": "100px", "display": "none"}
+        )
+        self.copy_button.add_class("cryoaniso-copy")
+        self.copy_button.on_click(self._copy_code)
+        self.page: Page = Page()
+        self._last = Path()
+        self.download = ipywidgets.Button(
+            description="Download", tooltip="Save what was written on your own machine", layout={"display": "none"}
+        )
+        self.download.add_class("cryoaniso-download")
+        self.download.on_click(lambda _button: self.session.compute("download", self._handed_over, self._say))
         self.code = ipywidgets.Textarea(layout={"width": "100%", "height": "170px", "display": "none"}, disabled=False)
         self.message = ipywidgets.HTML()
         row = ipywidgets.HBox(
             [self.folder, *self.buttons.values(), self.code_button],
             layout={"flex_flow": "row wrap", "align_items": "center"},
         )
-        super().__init__([row, self.message, self.code])
+        outcome = ipywidgets.HBox([self.message, self.download], layout={"align_items": "center"})
+        super().__init__([row, outcome, self.code, self.copy_button, self.page])
         session.state.observe(self._refresh_code, names=["result", "bingham", "projection", "limits"])
 
     def _button(self, kind: str, text: str, tip: str) -> ipywidgets.Button:
@@ -215,27 +244,43 @@ class ExportPanel(ipywidgets.VBox):  # type: ignore[misc]
             return
         drawn = figure_options(self.session.state, result)
         self._say("Writing …")
+        self.download.layout.display = "none"
         maps = self._source().maps if kind == "report" else None
 
-        def write() -> tuple[bool, str]:
+        def write() -> Path | str:
             try:
-                return True, str(write_file(result, folder, kind, drawn, maps))
+                return write_file(result, folder, kind, drawn, maps)
             except CryoAnisoError as error:
-                return False, str(error)
+                return str(error)
             except Exception as error:
-                return False, self.session.describe(error)
+                return self.session.describe(error)
 
         self.session.compute(f"export {kind}", write, self._written)
 
-    def _written(self, outcome: tuple[bool, str] | None) -> None:
-        if outcome is not None:
-            self._say(f"Wrote {outcome[1]}" if outcome[0] else outcome[1])
+    def _written(self, outcome: Path | str | None) -> None:
+        if isinstance(outcome, Path):
+            self._last = outcome
+            self.download.layout.display = None
+        self._say(f"Wrote {outcome}" if isinstance(outcome, Path) else outcome)
 
-    def _say(self, text: str) -> None:
+    def _copy_code(self, _button: Any) -> None:
+        self.page.copy_text(self.code.value)
+
+    def _handed_over(self) -> str:
+        try:
+            self.page.download(self._last)
+        except OSError as error:
+            return f"Can't read {self._last} again: {reason(error)}."
+        return f"Wrote {self._last}, and handed it to the browser"
+
+    def _say(self, text: str | None) -> None:
+        if text is None:
+            return
         self.message.value = f'<span class="cryoaniso-message" style="font-size:12px">{html.escape(text)}</span>'
 
     def _toggle_code(self) -> None:
-        self.code.layout.display = "none" if self.code.layout.display is None else None
+        for widget in (self.code, self.copy_button):
+            widget.layout.display = "none" if widget.layout.display is None else None
         self._refresh_code(None)
 
     def _refresh_code(self, _change: Any) -> None:

@@ -13,8 +13,9 @@ import ipywidgets
 
 from ..analysis.result import AnalysisResult
 from ..analysis.run import load_result
-from ..errors import MapError, ResultError, SettingsError
+from ..errors import CryoAnisoError, MapError, ResultError, SettingsError
 from ..geometry.directions import LEVELS
+from ..inputs.discovery import find_pairs
 from ._history import HistoryButtons
 from ._loop import answer_on_subshells
 from ._session import LiveSession
@@ -41,6 +42,17 @@ TABS = ("Directions", "Statistics", "3DFSC", "Map slices", "Poses, tilt", "Summa
 _of_cell: dict[str, tuple[str, list[weakref.ref[Explorer]]]] = {}
 
 
+MOST_FOLDERS = 500  # looked through for half maps to offer
+
+
+def _first_halves() -> list[str]:
+    """Half maps in and below the present folder."""
+    try:
+        return [os.path.normpath(pair.half1) for pair in find_pairs(os.curdir, most_folders=MOST_FOLDERS)]
+    except (CryoAnisoError, OSError):
+        return []  # nothing to offer: paths can be typed
+
+
 class Explorer(ipywidgets.VBox):  # type: ignore[misc]
     """Curves, sphere, fan, distribution, slices and summary of one session.
 
@@ -63,6 +75,12 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         self.cones.children = [*self.cones.children, self.history, self.stale_line]
         self.files = FilePanel(lambda: session.post(self._open), lambda: session.mend("files", "run"))
         self.files.layout.display = None if choose else "none"
+        self.other_maps = ipywidgets.Button(
+            description="Open …", tooltip="Choose other half maps, or a saved result", layout={"width": "80px"}
+        )
+        self.other_maps.add_class("cryoaniso-other-maps")
+        self.other_maps.on_click(lambda _button: session.post(self._toggle_files))
+        self.run_bar.buttons.children = [self.run_bar.badge, self.other_maps, self.run_bar.stop]
         self.curves = FSOView(session)
         self.sphere = SphereView(session)
         self.other_sphere = SphereView(session, beside=self.sphere)
@@ -102,6 +120,9 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         _replace_old(self)
         for part in (*self._panes, self.other_sphere, self):
             answer_on_subshells(tree(part))
+        if choose:
+            self._offer()
+        session.state.observe(self._put_files_away, names="status")
         self._show_body()
         session.state.observe(self._show_body, names=["result", "status", "stale"])
 
@@ -228,6 +249,19 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         state = self.session.state
         for kind, holds in (("cryoaniso-stale", state.stale), ("cryoaniso-unusable", state.status == "failed")):
             (self.body.add_class if holds else self.body.remove_class)(kind)
+
+    def _toggle_files(self) -> None:
+        shown = self.files.layout.display is None
+        self.files.layout.display = "none" if shown else None
+        if not shown:
+            self._offer()
+
+    def _offer(self) -> None:
+        self.session.compute("offer", _first_halves, self.files.offer)
+
+    def _put_files_away(self, change: Any) -> None:
+        if change["new"] == "done":
+            self.files.layout.display = "none"
 
     def _let_go(self) -> None:
         self.source.forget()

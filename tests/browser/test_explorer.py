@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import lab_tools
@@ -282,36 +280,3 @@ def test_stop_reload_and_run_again(page: Any, notebook: Callable[..., Any]) -> N
     wait_value(page, book, "[old.session.closed, explorer.session.closed]", lambda v: v == [True, False])
     book.run("explorer.close()")
     page.wait_for_function("() => document.querySelectorAll('.cryoaniso-figure').length === 0")
-
-
-def test_voila_shows_the_same_widget(page: Any, voila: str) -> None:
-    page.goto(voila + "/voila/render/demo.ipynb")
-    page.wait_for_function(
-        "() => { const s = document.querySelector('.cryoaniso-stage'); return s && s.dataset.status === 'done' }",
-        timeout=120_000,
-    )
-    page.wait_for_function(f"which => ({CURVE})(which).length > 5", arg=FSO_BLUE)
-    lab_tools.ARTIFACTS.mkdir(exist_ok=True)
-    page.screenshot(path=str(lab_tools.ARTIFACTS / "voila.png"))
-
-
-@pytest.fixture
-def voila(tmp_path: Path) -> Any:
-    """A running Voila."""
-    import sys
-
-    lab_tools.write_notebook(tmp_path / "demo.ipynb", [IMPORTS, SHOW])
-    port = lab_tools.free_port()
-    command = [
-        sys.executable,
-        "-m",
-        "voila",
-        "--no-browser",
-        f"--port={port}",
-        f"--Voila.root_dir={tmp_path}",
-        "--Voila.ip=127.0.0.1",
-        str(tmp_path),
-    ]
-    os.environ.setdefault("JUPYTER_PLATFORM_DIRS", "1")
-    with lab_tools.server(command, f"http://127.0.0.1:{port}", tmp_path, "/voila/static/voila.js") as url:
-        yield url
