@@ -140,7 +140,8 @@ def test_an_export_becomes_part_of_the_folder(place: Path) -> None:
 # Options whose value is a word or a number; all else that takes text is read as a path.
 WORDS = {
     "command", "output", "parity", "scheduler", "symmetry", "label", "format", "definition", "kind",
-    "preset", "bingham", "assembly", "mask_assembly", "save_mask", "remove", "rank_by",
+    "preset", "bingham", "assembly", "mask_assembly", "save_mask", "remove", "rank_by", "memory_limit",
+    "host", "token",
 }  # fmt: skip
 
 

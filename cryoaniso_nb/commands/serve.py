@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from ._inputs import InputPath
+
 __all__ = ["add_parser", "run"]
 
 
@@ -23,7 +25,9 @@ def add_parser(subparsers: Any) -> None:
         "printed, with its token; they can open and write files in FOLDER alone, and run no code. Each has a kernel of "
         "their own.",
     )
-    parser.add_argument("folder", metavar="FOLDER", help="folder whose maps are shown; results are written there too")
+    parser.add_argument(
+        "folder", type=InputPath, metavar="FOLDER", help="folder whose maps are shown; results are written there too"
+    )
     parser.add_argument(
         "--host",
         default="127.0.0.1",
