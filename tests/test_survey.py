@@ -347,6 +347,12 @@ def test_compact_results_are_small_and_load(maps: Path, tmp_path: Path) -> None:
     assert sizes[1] < 0.4 * sizes[0]
     assert small.result("isotropic").fso.middle.resolution == whole.result("isotropic").fso.middle.resolution
     assert small.rows[0]["area_ratio"] == whole.rows[0]["area_ratio"]
+    one, other = (found.result("isotropic") for found in (small, whole))
+    assert one.dfsc.values.dtype == np.float64
+    np.testing.assert_allclose(one.dfsc.values, other.dfsc.values, rtol=1e-6)
+    assert one.summary()["verdict"] == other.summary()["verdict"]
+    told = [found.with_symmetry("C3").summary()["verdict"]["noise_ratio"] for found in (one, other)]
+    assert told[0] == pytest.approx(told[1], rel=1e-4)
 
 
 def test_a_table_is_read_back_as_it_was(maps: Path, tmp_path: Path) -> None:
