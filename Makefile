@@ -28,8 +28,8 @@ demo: $(VENV)/.stamp-run ## Simulate an anisotropic pair, analyse it; tables, fi
 test: $(VENV)/.stamp-test ## Run all tests; PYTEST_ARGS="-k name" for some of them
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
-test-oldest: .venv-oldest/.stamp-oldest ## Run the tests without a browser on the oldest supported versions
-	.venv-oldest/bin/python -m pytest -m "not browser" -k "not (notebook_runs and not 01_)" $(PYTEST_ARGS)
+test-oldest: .venv-oldest/.stamp-oldest ## Run the tests on the oldest supported versions, without a browser and the slow ones
+	.venv-oldest/bin/python -m pytest -m "not browser and not slow" tests $(PYTEST_ARGS)
 
 test-ipykernel6: $(VENV)/ipykernel6/.stamp ## Run the tests of the explorer in a kernel with ipykernel 6
 	CRYOANISO_KERNEL_PATH=$(abspath $(VENV))/ipykernel6 CRYOANISO_IPYKERNEL=6. \

@@ -17,6 +17,8 @@ from cryoaniso_nb.simulate import half_maps as simulate
 from cryoaniso_nb.statistics.bands import Band, _quantiles, band, smoothing_matrix
 from cryoaniso_nb.statistics.noise_fields import mask_kernel
 
+pytestmark = pytest.mark.slow  # error rates, which no version of a dependency changes
+
 BOX = (48, 48, 48)
 Draw = tuple[Truth, ca.AnalysisResult, Band]
 

@@ -42,6 +42,8 @@ from cryoaniso_nb.statistics.noise_fields import (
     mask_kernel,
 )
 
+pytestmark = pytest.mark.slow  # error rates, which no version of a dependency changes
+
 ALONE = Execution("synchronous")
 Draw = tuple[ca.AnalysisResult, Calibration]
 

@@ -12,6 +12,8 @@ from cryoaniso_nb.simulate.half_maps import sampling
 from cryoaniso_nb.statistics.chance import chance_test
 from cryoaniso_nb.statistics.noise_harmonics import correlation_harmonics, harmonic_moments
 
+pytestmark = pytest.mark.slow  # error rates, which no version of a dependency changes
+
 BOX = (48, 48, 48)
 SYNCHRONOUS = ca.Execution("synchronous")
 

@@ -17,6 +17,8 @@ from cryoaniso_nb.statistics.even_noise import expected_dfsc
 from cryoaniso_nb.statistics.spread import angular_spread
 from cryoaniso_nb.summary.verdict import headline, verdict
 
+pytestmark = pytest.mark.slow  # error rates, which no version of a dependency changes
+
 BOX, VOXEL = 48, 3.0
 
 

@@ -15,6 +15,8 @@ from cryoaniso_nb.simulate.half_maps import sampling
 from cryoaniso_nb.statistics.noise_evenness import noise_evenness
 from cryoaniso_nb.statistics.noise_harmonics import HIGHEST_DEGREE, NoiseHarmonics, harmonic_moments, noise_harmonics
 
+pytestmark = pytest.mark.slow  # error rates, which no version of a dependency changes
+
 BOX = (48, 48, 48)
 SYNCHRONOUS = ca.Execution("synchronous")
 
