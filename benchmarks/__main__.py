@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 import cryoaniso_nb as ca
+from benchmarks import large
 from cryoaniso_nb.measures.threedfsc_volume import central_slices
 
 # Xmipp's C++ FSO at 256^3, 2 threads, FSO alone, on a machine of this kind: median wall time and peak memory.
@@ -211,6 +212,7 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=256, help="box of the main rows (256)")
     parser.add_argument("--repeats", type=int, default=7, help="rounds of each ratio (7)")
     parser.add_argument("--quick", action="store_true", help="leave out growth and statistics")
+    parser.add_argument("--big", action="store_true", help="boxes of 768 and 1024 alone (some minutes, 8 GiB of disk)")
     options = parser.parse_args()
     table = Table(
         "what",
@@ -220,6 +222,10 @@ def main() -> None:
         title=f"{os.cpu_count()} threads, load {os.getloadavg()[0]:.1f} at the start",
     )
     with console.status("measuring ..."):
+        if options.big:
+            large.big(table, process)
+            console.print(table)
+            return
         engine(table, options.side, options.repeats)
         slider(table, options.side, options.repeats)
         processes(table, options.side, max(3, options.repeats // 2))
@@ -227,6 +233,7 @@ def main() -> None:
             surveys(table)
             growth(table, (64, 128, 256, 512))
             statistics_rows(table, options.side)
+            large.cluster(table)
     console.print(table)
 
 
