@@ -44,16 +44,20 @@ def cluster(table: Table, side: int = 512, repeats: int = 3) -> None:
         maps = ca.open_half_maps(*written_pair(folder, side))
         rounds: dict[int, list[float]] = {1: [], 2: []}
         options = {"threads_per_worker": 1, "dashboard_address": ":0", "memory_limit": "8GiB"}
-        with LocalCluster(n_workers=1, **options) as one, LocalCluster(n_workers=2, **options) as two:
-            with Client(one) as first, Client(two) as second:
-                executions = {1: ca.Execution(first), 2: ca.Execution(second)}
-                for execution in executions.values():
+        with (
+            LocalCluster(n_workers=1, **options) as one,
+            LocalCluster(n_workers=2, **options) as two,
+            Client(one) as first,
+            Client(two) as second,
+        ):
+            executions = {1: ca.Execution(first), 2: ca.Execution(second)}
+            for execution in executions.values():
+                work(maps, execution)
+            for _ in range(repeats):
+                for workers, execution in executions.items():
+                    start = time.perf_counter()
                     work(maps, execution)
-                for _ in range(repeats):
-                    for workers, execution in executions.items():
-                        start = time.perf_counter()
-                        work(maps, execution)
-                        rounds[workers].append(time.perf_counter() - start)
+                    rounds[workers].append(time.perf_counter() - start)
     alone, both = (statistics.median(seconds) for seconds in rounds.values())
     ratio = statistics.median(a / b for a, b in zip(*rounds.values(), strict=True))
     beside = f"{ratio:.2f} x as fast as one worker ({alone:.2f} s)"

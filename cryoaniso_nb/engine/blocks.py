@@ -132,47 +132,57 @@ def transform_slab(
     if out is None:
         shape, kind = (depth, len(range(height)[rows]), width // 2 + 1), np.result_type(dtype, np.complex64)
         out = np.empty(shape, kind), np.empty(shape, kind)
-    step = max(1, TILE_BYTES // (height * width * np.dtype(dtype).itemsize))
-    transform = _transform_of(rows, height, dtype)
+    step = min(depth, max(1, TILE_BYTES // (height * width * np.dtype(dtype).itemsize)))
+    transform = _transform_of(rows, (step, height, width), dtype)
+    # Buffers are made once: where memory goes back to the system at once, as in Dask's workers, fresh ones
+    # for every tile take three times as long as the transforms.
+    tile = np.empty((step, height, width), dtype=dtype)
     for half, spectrum in zip((first, second), out, strict=True):
         for start in range(0, depth, step):
             Cancelled.if_set(stop)
-            planes = slice(start, start + step)
-            values = np.asarray(half[planes], dtype=dtype)
+            planes = slice(start, min(start + step, depth))
+            values = tile[: planes.stop - start]
+            values[:] = half[planes]
             if mask is not None:
-                values = values * mask[planes]
+                values *= mask[planes]
             transform(values, spectrum[planes])
     return out
 
 
-def _transform_of(rows: slice, height: int, dtype: Any) -> Callable[[NDArray[Any], NDArray[Any]], Any]:
-    """What transforms planes and keeps every `rows.step`-th row along y.
+def _transform_of(rows: slice, tile: Box, dtype: Any) -> Callable[[NDArray[Any], NDArray[Any]], Any]:
+    """What transforms planes, at most a tile of them, and keeps every `rows.step`-th row along y.
 
     These are the transform of planes folded into `rows.step` parts, which are added with the phases of
     the first row: no more work than their share of all rows.
     """
     parts, first = rows.step, rows.start
+    depth, height, width = tile
+    kind = np.result_type(dtype, np.complex64)
     if parts == 1:
         return lambda planes, out: fft.r2c(planes, axes=(1, 2), out=out)
     if height % parts:  # parts of differing length can't be folded
+        whole = np.empty((depth, height, width // 2 + 1), dtype=kind)
 
         def chosen(planes: NDArray[Any], out: NDArray[Any]) -> None:
-            out[:] = fft.r2c(planes, axes=(1, 2))[:, rows]
+            out[:] = fft.r2c(planes, axes=(1, 2), out=whole[: len(planes)])[:, rows]
 
         return chosen
     turns = np.exp(-2j * np.pi * first * np.arange(parts) / parts)
     weights = turns.real[None] if 2 * first % parts == 0 else np.stack([turns.real, turns.imag])
     weights = weights.astype(dtype)
-    kind = np.result_type(dtype, np.complex64)
     phase = np.exp(-2j * np.pi * first * np.arange(height // parts) / height).astype(kind)[:, None]
+    sums = np.empty((depth, len(weights), height // parts, width), dtype=dtype)
+    lines = np.empty((depth, len(weights), height // parts, width // 2 + 1), dtype=kind)
 
     def folded(planes: NDArray[Any], out: NDArray[Any]) -> None:
-        depth, _, width = planes.shape
-        sums = np.matmul(weights, planes.reshape(depth, parts, -1))
-        lines = fft.r2c(sums.reshape(depth, len(weights), -1, width), axes=(3,))
-        total = lines[:, 0]
+        count = len(planes)
+        flat = sums[:count].reshape(count, len(weights), -1)
+        np.matmul(weights, planes.reshape(count, parts, -1), out=flat)
+        held = fft.r2c(sums[:count], axes=(3,), out=lines[:count])
+        total = held[:, 0]
         if len(weights) == 2:
-            total += lines[:, 1] * kind.type(1j)
+            held[:, 1] *= kind.type(1j)
+            total += held[:, 1]
         total *= phase
         fft.c2c(total, axes=(1,), out=out)
 
