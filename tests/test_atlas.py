@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from emdb_server import EmdbServer, record, status
+from emdb_server import EmdbServer, cut, hang_up, record, status
 
 import cryoaniso_nb as ca
 from cryoaniso_nb.cli import main
 from cryoaniso_nb.errors import Cancelled, MapError, ResultError, SettingsError
+from cryoaniso_nb.inputs import download
 from cryoaniso_nb.inputs.emdb_cache import mark_passing
 from cryoaniso_nb.outputs.report import report_html
 from cryoaniso_nb.statistics.standing import STANDINGS, standing
@@ -121,6 +122,23 @@ def test_what_a_killed_run_had_fetched_is_deleted_by_the_next(emdb_server: EmdbS
     assert not list(cache.iterdir())
     ca.survey("EMD-8731", tmp_path / "other", **options, keep_maps=True)
     assert len(list(cache.rglob("*.gz"))) == 2
+
+
+def test_a_download_that_was_cut_goes_on_in_the_next_run(
+    emdb_server: EmdbServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(download, "WAIT", 0.0)
+    cache, name = tmp_path / "cache", "emd_8731_half_map_2.map.gz"
+    options: dict[str, Any] = {"fetch": emdb_server.options(cache)}
+    emdb_server.next(name, cut(), *[hang_up] * (download.TRIES - 1))
+    first = ca.survey("EMD-8731", tmp_path / "out", **options)
+    assert "Can't fetch" in first.rows[0]["reason"]
+    emdb_server.requests.clear()
+    assert ca.survey("EMD-8731", tmp_path / "out", **options).rows[0]["status"] == "done"
+    (asked,) = [(path, part) for path, part in emdb_server.requests if path.endswith(".gz")]
+    assert asked[0].endswith(name)
+    assert asked[1].startswith("bytes=")
+    assert not list(cache.iterdir())
 
 
 def test_nothing_to_analyze_is_told_by_the_exit_code(emdb: EmdbServer, tmp_path: Path) -> None:

@@ -186,7 +186,7 @@ def mark_passing(entry: str | int, *, cache: str | os.PathLike[str] | None = Non
             (folder / PASSING).touch()
 
 
-def forget_passing(entry: str | int, *, cache: str | os.PathLike[str] | None = None) -> int:
+def forget_passing(entry: str | int, *, cache: str | os.PathLike[str] | None = None, whole: bool = False) -> int:
     """Delete what the cache holds of an entry, if it was to be there for a while only.
 
     The note outlives a run that was killed, so that the next one tidies up after it.
@@ -197,6 +197,8 @@ def forget_passing(entry: str | int, *, cache: str | os.PathLike[str] | None = N
         Like 'EMD-8731'.
     cache : path, optional
         Its folder, if not the usual one.
+    whole : bool
+        Only where no transfer was cut, so that one can go on.
 
     Returns
     -------
@@ -216,8 +218,10 @@ def forget_passing(entry: str | int, *, cache: str | os.PathLike[str] | None = N
     ...     forget_passing("EMD-8731", cache=folder), list(Path(folder).iterdir())
     (0, [])
     """
-    note = cache_folder(cache) / f"EMD-{entry_number(entry):04d}" / PASSING
-    return forget_entry(entry, cache=cache) if note.is_file() else 0
+    folder = cache_folder(cache) / f"EMD-{entry_number(entry):04d}"
+    if not (folder / PASSING).is_file() or (whole and any(folder.glob(f"*{PART}"))):
+        return 0
+    return forget_entry(entry, cache=cache)
 
 
 def _files_in(folder: Path) -> list[Path]:

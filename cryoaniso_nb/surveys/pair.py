@@ -186,21 +186,23 @@ def survey_pair(job: Job, execution: Execution) -> dict[str, Any]:
         When ``execution.cancel`` was set.
     """
     data = _tried(job, execution)
-    tidy(job)
+    tidy(job, failed=data["status"] == FAILED)
     return data
 
 
-def tidy(job: Job) -> None:
+def tidy(job: Job, *, failed: bool = False) -> None:
     """Delete what was fetched for a pair that is finished; after `Cancelled` it stays for the next run.
 
     Parameters
     ----------
     job : Job
         The pair.
+    failed : bool
+        Whether it will be tried again: then a transfer that was cut stays too.
     """
     if job.pair.emdb is not None and not job.keep_maps:
         with contextlib.suppress(CryoAnisoError):  # the next run tries again
-            forget_passing(job.pair.emdb, cache=job.fetch.get("cache"))
+            forget_passing(job.pair.emdb, cache=job.fetch.get("cache"), whole=failed)
 
 
 def _tried(job: Job, execution: Execution) -> dict[str, Any]:
