@@ -24,7 +24,7 @@ from cryoaniso_nb.surveys import pair as survey_pair
 from cryoaniso_nb.surveys.pairs import entries_of
 from cryoaniso_nb.surveys.table import write_index
 
-N = int(os.environ.get("CRYOANISO_ATLAS_ENTRIES", "20"))  # 200 is what a small atlas would have
+N = int(os.environ.get("CRYOANISO_ATLAS_ENTRIES", "12"))  # 200 is what a small atlas would have
 FIRST = 9001
 BARE, GAP = FIRST + 3, FIRST + 7  # an entry without half maps, and a number that isn't one
 PRESETS = ("isotropic", "missing-top-views", "missing-side-views", "missing-cone")
