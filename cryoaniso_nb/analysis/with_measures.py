@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..engine.execution import LOCAL, Execution
@@ -13,6 +14,9 @@ if TYPE_CHECKING:  # loaded when asked for: a plain analysis starts faster witho
     from ..measures.isosurface import Sphericity
     from ..measures.threedfsc_volume import ThreeDFSC
     from ..results.types import AngularHistogram, DirectionalFSC, GlobalFSC, Settings
+    from ..statistics.comparison import MapComparison
+    from ..statistics.noise_fields import MaskKernel
+    from ..statistics.regions import DirectionRegions
 
 __all__ = ["WithMeasures"]
 
@@ -25,12 +29,103 @@ class WithMeasures:
     if TYPE_CHECKING:
         settings: Settings
         global_fsc: GlobalFSC
+        mask_kernel: MaskKernel | None
+        regions: DirectionRegions | None
         dfsc: DirectionalFSC
         histogram: AngularHistogram | None
 
         @property
         def against_model(self) -> bool:
             """Whether a map was compared with an atomic model."""
+
+    def comparison(self, other: Any) -> MapComparison:
+        """Whether another map resolves more finely, direction by direction, and beyond noise.
+
+        Boxes and voxel sizes may differ; their axes must be the same directions of the particle.
+
+        Parameters
+        ----------
+        other : AnalysisResult
+            With the same cone and threshold.
+
+        Returns
+        -------
+        MapComparison
+            Of the other map beside this one: ratios above 1 are in its favour.
+
+        Raises
+        ------
+        SettingsError
+            When cone or threshold differ.
+        ResultError
+            When a result is partial, or a map holds no signal.
+
+        Examples
+        --------
+        >>> import cryoaniso_nb as ca
+        >>> good, bad = (
+        ...     ca.analyze(ca.simulate_half_maps(box=48, preset=preset, signal="phantom", seed=0))
+        ...     for preset in ("isotropic", "missing-cone")
+        ... )
+        >>> found = bad.comparison(good)
+        >>> found.finer_share > 0, found.finer_zenith < 30
+        (True, True)
+        """
+        from ..statistics.comparison import FINEST, compare_fields, found_field
+
+        for name, unit in (("cone_half_angle", " degrees"), ("threshold", "")):
+            mine, its = (getattr(result.settings, name) for result in (self, other))
+            if mine != its:
+                raise SettingsError(
+                    f"The {name.replace('_', ' ')} is {mine:g}{unit} for one map and {its:g}{unit} for the other; "
+                    "cut one of them again (with_cones)."
+                )
+        n_axes = min(self.settings.n_axes, other.settings.n_axes, FINEST)
+        fields = []
+        for seed, result in enumerate((self, other)):
+            if not result.dfsc.done.all():
+                raise ResultError("A partial result can't be compared; wait for all its directions.")
+            if result.regions is None or not math.isfinite(result.regions.best.resolution):
+                raise ResultError("One of the maps holds no signal, so that they can't be compared.")
+            ratio = 1.0 if result.mask_kernel is None else result.mask_kernel.volume_ratio
+            s = result.settings
+            fields.append(
+                found_field(result.dfsc, s.threshold, n_axes, symmetry=s.symmetry, volume_ratio=ratio, seed=seed)
+            )
+        return compare_fields(fields[0], fields[1], n_axes)
+
+    def comparison_text(self, other: Any, first: str = "the first map", second: str = "the second map") -> str:
+        """The same in a sentence.
+
+        Parameters
+        ----------
+        other : AnalysisResult
+            With the same cone and threshold.
+        first, second : str
+            What this map and the other are called.
+
+        Returns
+        -------
+        str
+            Which map is better, where, and whether beyond noise.
+
+        Raises
+        ------
+        SettingsError
+            When cone or threshold differ.
+        ResultError
+            When a result is partial, or a map holds no signal.
+
+        Examples
+        --------
+        >>> import cryoaniso_nb as ca
+        >>> a, b = (ca.analyze(ca.simulate_half_maps(box=48, preset="isotropic", seed=seed)) for seed in (0, 1))
+        >>> a.comparison_text(b, "A", "B")[:30]
+        'No difference between A and B '
+        """
+        from ..summary.comparison import comparison_text
+
+        return comparison_text(self.comparison(other), first, second)
 
     def threedfsc(
         self,

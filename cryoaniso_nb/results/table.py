@@ -25,6 +25,7 @@ HOMES = {
     "DirectionalResolution": "results.types",
     "DirectionRegion": "statistics.regions",
     "DirectionRegions": "statistics.regions",
+    "MapComparison": "statistics.comparison",
     "DirectionalSpread": "measures.dfsc_spread",
     "EvenNoise": "statistics.even_noise",
     "FSO": "results.types",

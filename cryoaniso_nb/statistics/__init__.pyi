@@ -11,6 +11,10 @@ from .calibration import monte_carlo_p as monte_carlo_p
 from .calibration import signal_to_noise as signal_to_noise
 from .chance import ChanceTest as ChanceTest
 from .chance import chance_test as chance_test
+from .comparison import FoundField as FoundField
+from .comparison import MapComparison as MapComparison
+from .comparison import compare_fields as compare_fields
+from .comparison import found_field as found_field
 from .even_noise import EvenNoise as EvenNoise
 from .even_noise import even_noise as even_noise
 from .even_noise import expected_dfsc as expected_dfsc
