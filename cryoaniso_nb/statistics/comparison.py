@@ -66,7 +66,7 @@ class MapComparison(Result):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FoundField:
-    """ln of the frequency (1/Å) up to which directions hold signal, and draws from its posterior."""
+    """Logarithm of the frequency (1/Å) up to which directions hold signal, and draws from its posterior."""
 
     mean: Floats
     draws: Floats
