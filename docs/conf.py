@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ast
+import base64
+import json
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -35,7 +38,7 @@ numpydoc_show_class_members = False
 autodoc_typehints = "none"  # numpydoc sections tell them
 autosummary_generate = True
 templates_path = ["_templates"]
-exclude_patterns = ["_build", "examples", "studies", "README.md"]
+exclude_patterns = ["_build", "examples", "studies", "README.md", "tutorials/_gallery.md"]
 suppress_warnings = ["mystnb.unknown_mime_type"]  # widgets have no static picture
 # No other site is asked for its index: the build works without a network.
 intersphinx_mapping: dict[str, tuple[str, None]] = {}
@@ -54,6 +57,36 @@ def _notebooks() -> None:
         old.unlink()
     for notebook in sorted((HERE.parent / "notebooks").glob("*.ipynb")):
         shutil.copy(notebook, target / notebook.name)
+
+
+CARD = """:::{{grid-item-card}} {title}
+:img-top: tutorials/pictures/{name}.png
+:link: tutorials/{name}
+:link-type: doc
+:::
+"""
+
+
+def _gallery() -> None:
+    """A card for each tutorial that draws something, with its largest picture."""
+    place = HERE / "tutorials" / "pictures"
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir()
+    cards = []
+    for path in sorted((HERE / "tutorials").glob("*.ipynb")):
+        cells = json.loads(path.read_text("utf-8"))["cells"]
+        drawn = [
+            base64.b64decode("".join(output["data"]["image/png"]))
+            for cell in cells
+            for output in cell.get("outputs", ())
+            if "image/png" in output.get("data", {})
+        ]
+        if drawn:
+            (place / f"{path.stem}.png").write_bytes(max(drawn, key=len))
+            title = re.sub(r"^#+ (\d+ )?", "", "".join(cells[0]["source"]).splitlines()[0])
+            cards.append(CARD.format(title=title, name=path.stem))
+    grid = "\n".join(["::::{grid} 2 2 3 4", ":gutter: 2", "", *cards, "::::", ""])
+    (HERE / "tutorials" / "_gallery.md").write_text(grid, "utf-8")
 
 
 ROOMS = {
@@ -95,4 +128,5 @@ def _api() -> None:
 
 
 _notebooks()
+_gallery()
 _api()

@@ -147,10 +147,16 @@ def test_a_volume_with_the_space_group_of_images_is_still_a_volume(tmp_path: Pat
     np.testing.assert_array_equal(read_map(path).data, volume)
 
 
-def test_trailing_bytes_do_no_harm(tmp_path: Path, volume: NDArray[np.float32]) -> None:
-    path = save(tmp_path / "t.mrc", volume)
+def test_bytes_after_the_last_voxel_are_told(tmp_path: Path, volume: NDArray[np.float32]) -> None:
+    path, other = save(tmp_path / "t.mrc", volume), save(tmp_path / "u.mrc", volume)
+    assert read_map(path).warnings == ()
     path.write_bytes(path.read_bytes() + b"tail")
-    np.testing.assert_array_equal(read_map(path).data, volume)
+    found = read_map(path)
+    np.testing.assert_array_equal(found.data, volume)
+    assert [caution.code for caution in found.warnings] == ["longer-file"]
+    assert "t.mrc holds 4 bytes after the last voxel" in found.warnings[0]
+    for halves in ((path, other), (other, path)):  # whichever of the two it is
+        assert "longer-file" in [caution.code for caution in open_half_maps(*halves).warnings]
 
 
 def test_origin_labels_and_start_come_along(tmp_path: Path, volume: NDArray[np.float32]) -> None:

@@ -326,7 +326,8 @@ def _check_fit(first: MapData, second: MapData) -> None:
 
 
 def _pair_warnings(first: MapData, second: MapData) -> list[Caution]:
-    found = list(first.warnings or second.warnings)
+    said = {caution.code for caution in first.warnings}
+    found = [*first.warnings, *(caution for caution in second.warnings if caution.code not in said)]
     far = max(abs(a - b) for a, b in zip(first.origin, second.origin, strict=True)) > SAME * first.voxel_size
     if far or first.start != second.start:
         a, b = (m.origin if far else m.start for m in (first, second))

@@ -227,6 +227,14 @@ def map_data(header: Header, data: Volume, voxel_size: float) -> MapData:
                 "see that it is right, or pass the right one.",
             )
         )
+    if extra := header.extra_bytes():
+        found.append(
+            Caution(
+                "longer-file",
+                f"{header.path} holds {extra} bytes after the last voxel that its header tells of, which aren't read: "
+                "see that box and number type of the header are right.",
+            )
+        )
     origin, held = header.fields.origin, header.fields.label[: max(int(header.fields.nlabl), 0)]
     start = (int(header.fields.nxstart), int(header.fields.nystart), int(header.fields.nzstart))
     by_axis = dict(zip((int(header.fields.mapc), int(header.fields.mapr), int(header.fields.maps)), start, strict=True))

@@ -137,6 +137,21 @@ class Header:
         # Headers hold lengths in single precision: 1.31 comes back as 1.3100000396
         return float(np.format_float_positional(np.float32(sum(sizes) / 3), precision=6, fractional=False))
 
+    def extra_bytes(self) -> int:
+        """Bytes of the file after the last voxel.
+
+        Returns
+        -------
+        int
+            0 where the file is compressed: its length isn't known before it is read.
+        """
+        return 0 if self.opener is not None else max(0, self.path.stat().st_size - sum(self._extent()))
+
+    def _extent(self) -> tuple[int, int]:
+        """Bytes before the voxels, and of them."""
+        size = mrcfile.utils.data_dtype_from_header(self.fields).itemsize
+        return _HEADER_BYTES + int(self.fields.nsymbt), int(np.prod(self.shape, dtype=np.int64)) * int(size)
+
     def voxels(self, cancel: threading.Event | None = None) -> Volume:
         """The data, (z, y, x); a lazy view of the file where it isn't compressed.
 
@@ -158,8 +173,7 @@ class Header:
             When `cancel` was set.
         """
         dtype = mrcfile.utils.data_dtype_from_header(self.fields)
-        offset = _HEADER_BYTES + int(self.fields.nsymbt)
-        needed = int(np.prod(self.shape, dtype=np.int64)) * dtype.itemsize
+        offset, needed = self._extent()
         if self.opener is not None:
             raw: Volume = self._decompress(dtype, offset, needed, cancel)
         else:

@@ -15,6 +15,7 @@ CODES = {
     "mask-voxel-size": "the mask's header tells another voxel size",
     "mask-values": "the mask has values outside 0 to 1",
     "mask-fallback": "the automatic mask isn't the usual one",
+    "longer-file": "a file holds more than its header tells of",
     "masked-before": "the half maps were masked before",
     "filtered-halves": "the half maps look filtered by their signal-to-noise ratio",
     "no-common-signal": "the half maps share no signal",
