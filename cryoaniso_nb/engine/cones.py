@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,6 +18,8 @@ from .tasks import map_tasks, on_cluster
 __all__ = ["cone_sums"]
 
 Floats = NDArray[np.float64]
+
+AXES_OF_A_TASK = 400  # at most: bounds the time until a stop is heard
 
 
 def cone_sums(
@@ -80,7 +84,8 @@ def cone_sums(
         workers = n_workers(client_of(execution))
     else:
         workers = n_threads(execution)
-    blocks = [axes[start:stop] for start, stop in ranges(len(axes), max(workers, len(axes) // 321))]
+    rounds = math.ceil(len(axes) / (AXES_OF_A_TASK * workers))  # as many tasks for each worker
+    blocks = [axes[start:stop] for start, stop in ranges(len(axes), workers * rounds)]
     if clustered:
         values = broadcast_map(block, blocks, histogram.nodes, "cones", execution)
     else:

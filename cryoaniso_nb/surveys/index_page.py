@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from .columns import COLUMNS, DONE, Column, column_named, counts_text
 
-__all__ = ["index_page", "number_text"]
+__all__ = ["curves_style", "index_page", "number_text", "small_curves"]
 
 WIDTH, HEIGHT = 120, 32  # of a small curve
 
@@ -36,8 +36,7 @@ th button:hover, th button:focus-visible { background: #e3e9ef; }
 th[aria-sort=ascending] button::after { content: " \\2191"; color: #0b5cad; }
 th[aria-sort=descending] button::after { content: " \\2193"; color: #0b5cad; }
 tbody tr:hover { background: #f7fafc; } tr.f td { background: #fdf1ee; }
-svg { display: block; } .a { fill: none; stroke: #1a85e8; stroke-width: 1.5; }
-.b { fill: none; stroke: #767676; stroke-width: 1; stroke-dasharray: 3 2; } .c { stroke: #d0d0d0; }
+svg { display: block; }
 dl { columns: 24rem; font-size: .88rem; } dt { font-weight: 600; } dd { margin: 0 0 .3rem; }
 @media print { .scroll { overflow: visible; } input, label { display: none; } table { font-size: .7rem; } }
 """
@@ -105,7 +104,7 @@ def index_page(rows: Sequence[Mapping[str, Any]], curves: Mapping[str, Mapping[s
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{html.escape(title)}</title>\n<style>{CSS}</style>\n</head>\n<body>\n<h1>{html.escape(title)}</h1>\n"
+        f"<title>{html.escape(title)}</title>\n<style>{CSS}{curves_style()}</style>\n</head>\n<body>\n<h1>{html.escape(title)}</h1>\n"
         f'<p>{html.escape(counts_text(rows))}. <a href="table.csv">table.csv</a> has them all, with more columns.</p>\n'
         f"<p>{html.escape(note)}</p>\n"
         '<p><label for="find">Show only rows with</label> <input id="find" type="search"></p>\n'
@@ -179,8 +178,50 @@ def number_text(value: Any, digits: int) -> str:
     return f"{value:.{digits}f}" if known else "–"
 
 
+def curves_style(within: str = "") -> str:
+    """How `small_curves` look.
+
+    Parameters
+    ----------
+    within : str
+        A selector of what they are in, where a page holds more.
+
+    Returns
+    -------
+    str
+        Rules of a style sheet.
+
+    Examples
+    --------
+    >>> curves_style(".maps")[:20]
+    '.maps .a {fill:none;'
+    """
+    looks = {
+        "a": "fill:none;stroke:#1a85e8;stroke-width:1.5",
+        "b": "fill:none;stroke:#767676;stroke-width:1;stroke-dasharray:3 2",
+        "c": "stroke:#d0d0d0",
+    }
+    return " ".join(f"{within} .{kind} {{{look}}}".strip() for kind, look in looks.items())
+
+
 def small_curves(curves: Mapping[str, Any]) -> str:
-    """FSO and FSC in a few bytes of SVG."""
+    """FSO and FSC in a few bytes of SVG.
+
+    Parameters
+    ----------
+    curves : mapping
+        ``x`` from 0 to 1, ``fso`` and ``fsc``.
+
+    Returns
+    -------
+    str
+        A picture, of the looks that `curves_style` gives.
+
+    Examples
+    --------
+    >>> small_curves({"x": [0.5, 1.0], "fso": [1.0, 0.0]})[:11]
+    '<svg width='
+    """
     drawn = "".join(
         f'<path class="{kind}" d="{_path(curves.get("x", ()), curves.get(name, ()))}"/>'
         for name, kind in (("fsc", "b"), ("fso", "a"))

@@ -31,7 +31,7 @@ from .columns import ABSENT, DONE, FAILED, NO_ENTRY, NO_HALF_MAPS
 from .pair_page import pair_page
 from .pairs import Pair
 
-__all__ = ["KEPT", "Job", "kept_of", "survey_pair", "tidy"]
+__all__ = ["KEPT", "Job", "curves_of", "kept_of", "survey_pair", "tidy"]
 
 KEPT = "survey.json"  # what a survey keeps of a pair, in the pair's folder
 FORMAT = 1
@@ -278,7 +278,7 @@ def _done(job: Job, execution: Execution) -> dict[str, Any]:
                 "pair": _plain(pair, None),
                 "summary": result.summary(),
                 "metrics": metrics,
-                "curves": _curves(result),
+                "curves": curves_of(result),
                 "warnings": warning_items((*result.warnings, *pair.notes, *doubts)),
             }
         )
@@ -361,8 +361,25 @@ def _metrics(result: AnalysisResult, pair: Pair) -> tuple[dict[str, float], list
     return found, [Caution("poses", str(doubt)) for doubt in doubts]
 
 
-def _curves(result: AnalysisResult) -> dict[str, list[float | None]]:
-    """FSO and FSC at a few shells, for the index; x is the share of Nyquist."""
+def curves_of(result: AnalysisResult) -> dict[str, list[float | None]]:
+    """FSO and FSC at a few shells, for a small picture.
+
+    Parameters
+    ----------
+    result : AnalysisResult
+        Of a map.
+
+    Returns
+    -------
+    dict
+        ``fso``, ``fsc``, and ``x``, the share of Nyquist.
+
+    Examples
+    --------
+    >>> import cryoaniso_nb as ca
+    >>> curves_of(ca.analyze(ca.simulate_half_maps(box=32, seed=0), n_axes=6))["x"][-1]
+    1.0
+    """
     shells = len(result.global_fsc.frequency)
     some = np.unique(np.linspace(0, shells - 1, min(shells, CURVE_POINTS)).round().astype(int))
     return {

@@ -7,6 +7,7 @@ import io
 import os
 import sys
 import weakref
+from collections.abc import Sequence
 from typing import Any
 
 import ipywidgets
@@ -27,6 +28,7 @@ from .curves import FSOView
 from .distribution import DistributionView
 from .fan import FanView
 from .header import RunBar
+from .maps import MapEntry, MapsPanel, entries_of
 from .poses import PosesView
 from .slices import MapSlicesView, ThreeDFSCView
 from .sources import Source, code, source_of
@@ -64,9 +66,13 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         What it runs on.
     choose : bool
         Whether to begin with a panel to choose files.
+    entries : sequence of MapEntry
+        Where there are several maps; the source is that of the first.
     """
 
-    def __init__(self, session: LiveSession, source: Source, *, choose: bool = False) -> None:
+    def __init__(
+        self, session: LiveSession, source: Source, *, choose: bool = False, entries: Sequence[MapEntry] = ()
+    ) -> None:
         self.session, self.source = session, source
         self.run_bar = RunBar(session)
         self.cones = ConeControls(session, source.settings)
@@ -113,7 +119,10 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         self.tabs.titles = TABS
         self.tabs.observe(lambda _change: session.post(self._show_tab), names="selected_index")
         self.body = ipywidgets.VBox([self.cones, self.top, self.tabs], layout={"width": "100%"})
-        super().__init__([self.run_bar, self.files, self.body], layout={"width": "100%", "max_width": "1400px"})
+        #: Of several maps.
+        self.maps = MapsPanel(session, entries, self._show_entry) if entries else None
+        head = [self.run_bar, self.files] if self.maps is None else [self.run_bar, self.files, self.maps]
+        super().__init__([*head, self.body], layout={"width": "100%", "max_width": "1400px"})
         self.add_class("cryoaniso-explorer")
         session.state.observe(self._compare_changed, names="other")
         session.on_close(self._let_go)
@@ -250,6 +259,9 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         for kind, holds in (("cryoaniso-stale", state.stale), ("cryoaniso-unusable", state.status == "failed")):
             (self.body.add_class if holds else self.body.remove_class)(kind)
 
+    def _show_entry(self, entry: MapEntry) -> None:
+        self.source, self.cones.settings = entry.source, entry.source.settings
+
     def _toggle_files(self) -> None:
         shown = self.files.layout.display is None
         self.files.layout.display = "none" if shown else None
@@ -348,10 +360,11 @@ def explore(
 
     Parameters
     ----------
-    half1 : HalfMaps, AnalysisResult, path or ndarray, optional
+    half1 : HalfMaps, AnalysisResult, path, ndarray, list or dict, optional
         Half maps, the first of two, or a result (or its .npz, or its folder). Alone also one
         half map, a job's folder of RELION or cryoSPARC, or an EMDB code: what belongs to it is
-        found or fetched. Without it, files are chosen in the widget.
+        found or fetched. Several of these in a list, or in a dict by name, get a row each in a
+        table; two half maps of one map are a tuple there. Without it, files are chosen in the widget.
     half2 : path or ndarray, optional
         The second half map.
     mask : path, ndarray or 'auto', optional
@@ -401,7 +414,14 @@ def explore(
         "n_axes": n_axes,
         **options,
     }
-    source, result = source_of(half1, half2, mask, voxel_size, maps, settings)
+    entries: list[MapEntry] = []
+    if isinstance(half1, (list, dict)):
+        if half2 is not None or maps is not None:
+            raise MapError("explore was given several maps and more beside them; put each into the list.")
+        entries = entries_of(half1, mask, voxel_size, settings)
+        source, result = entries[0].source, entries[0].result
+    else:
+        source, result = source_of(half1, half2, mask, voxel_size, maps, settings)
     if result is not None:
         settings.update(
             cone_half_angle=result.settings.cone_half_angle,
@@ -410,7 +430,7 @@ def explore(
         )
     runs = result is None and (source.maps is not None or source.half1 is not None)
     session = LiveSession(source.stream if runs else None, result=result, scheduler=scheduler)
-    explorer = Explorer(session, source, choose=half1 is None)
+    explorer = Explorer(session, source, choose=half1 is None, entries=entries)
     if compare is not None:
         explorer.compare(compare)
     if runs:
