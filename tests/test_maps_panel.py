@@ -31,7 +31,7 @@ def test_each_map_has_a_row_and_is_shown_by_its_name(results: dict[str, ca.Analy
     assert "no difference found" in panel.numbers[0].value
     panel.names[1].click()
     assert made.session.state.result is results["cone"]
-    assert [button.button_style for button in panel.names] == ["", "info", ""]
+    assert [button.button_style for button in panel.names] == ["", "primary", ""]
     made.close()
 
 
@@ -43,7 +43,8 @@ def test_sliders_cut_the_selected_map_the_one_beside_and_those_selected_later(
     assert panel.overlays[0].disabled
     panel.overlays[2].value = True
     assert state.other is results["top"]
-    assert "this map" in made.compare_panel.verdict.value
+    assert "even" in panel.comparison.value
+    assert "top" in panel.comparison.value
     made.cones.cone.value = 25.0
     assert state.result.settings.cone_half_angle == 25
     assert state.other.settings.cone_half_angle == 25
@@ -52,6 +53,7 @@ def test_sliders_cut_the_selected_map_the_one_beside_and_those_selected_later(
     assert state.result.regions.worst.zenith < 30  # the map with the missing cone
     panel.names[2].click()  # what is beside can't be selected too
     assert state.other is None
+    assert panel.comparison.value == ""
     assert not any(button.value for button in panel.overlays)
     made.close()
 

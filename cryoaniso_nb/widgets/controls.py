@@ -15,6 +15,7 @@ from ..errors import CryoAnisoError, OutputError, ResultError
 from ..geometry.directions import LEVELS
 from ..results.staging import free_name
 from ..results.system import reason
+from ._comparison import ComparisonLine
 from ._page import Page
 from ._session import LiveSession
 from ._shown import figure_options
@@ -360,9 +361,7 @@ class ComparePanel(ipywidgets.HBox):  # type: ignore[misc]
         self.message = ipywidgets.HTML()
         self.load.on_click(lambda _button: self.session.post(self._load))
         self.clear.on_click(lambda _button: self.session.select(other=None))
-        self.verdict = ipywidgets.HTML(layout={"width": "100%"})
-        self.verdict.add_class("cryoaniso-comparison")
-        session.state.observe(self._told, names=["other", "result"])
+        self.verdict = ComparisonLine(session)
         children: Sequence[ipywidgets.Widget] = [self.path, self.load, self.clear, self.message, self.verdict]
         super().__init__(children, layout={"flex_flow": "row wrap", "align_items": "center"})
 
@@ -383,25 +382,3 @@ class ComparePanel(ipywidgets.HBox):  # type: ignore[misc]
             self.message.value = f'<span style="font-size:12px">{html.escape(str(found))}</span>'
         elif found is not None:
             self.session.select(other=found)
-
-    def _told(self, _change: Any) -> None:
-        """Say which of the two is better, whatever cones they are cut with now."""
-        result, other = self.session.state.result, self.session.state.other
-        if result is None or other is None or result.partial:
-            quiet(self.verdict, value="")
-            return
-
-        def compare() -> str:
-            s = result.settings
-            same = other.settings.cone_half_angle == s.cone_half_angle and other.settings.threshold == s.threshold
-            try:
-                cut = other if same else other.with_cones(cone_half_angle=s.cone_half_angle, threshold=s.threshold)
-                return str(result.comparison_text(cut, "this map", "the other"))
-            except CryoAnisoError as error:
-                return str(error)
-
-        self.session.compute("which is better", compare, self._say)
-
-    def _say(self, text: str | None) -> None:
-        if text is not None and self.session.state.other is not None:
-            quiet(self.verdict, value=f'<b style="font-size:13px" role="status">{html.escape(text)}</b>')

@@ -17,6 +17,7 @@ from ..inputs.half_maps import HalfMaps
 from ..summary.verdict import percentile_texts, verdict
 from ..surveys.index_page import curves_style, small_curves
 from ..surveys.pair import curves_of
+from ._comparison import ComparisonLine
 from ._session import LiveSession
 from .header import quiet
 from .sources import Source, source_of
@@ -72,7 +73,8 @@ class MapsPanel(ipywidgets.VBox):  # type: ignore[misc]
             overlay.observe(lambda change, number=number: session.post(self._toggled, number, change["new"]), "value")
             rows.append(ipywidgets.HBox(parts, layout={"align_items": "center", "flex_flow": "row wrap"}))
         style = ipywidgets.HTML(f"<style>{curves_style('.cryoaniso-maps')}</style>")
-        super().__init__([style, *rows], layout={"width": "100%"})
+        self.comparison = ComparisonLine(session, self._shown_names)
+        super().__init__([style, *rows, self.comparison], layout={"width": "100%"})
         self.add_class("cryoaniso-maps")
         session.state.observe(self._follow, names=["result", "status"])
         self._show()
@@ -103,6 +105,10 @@ class MapsPanel(ipywidgets.VBox):  # type: ignore[misc]
             if any(getattr(entry.result.settings, name) != value for name, value in cones.items()):
                 self.session.recut(**cones)
         self._show()
+
+    def _shown_names(self) -> tuple[str, str]:
+        beside = self.entries[self.beside].name if self.beside >= 0 else "the other"
+        return self.entries[self.selected].name, beside
 
     def _toggled(self, number: int, wanted: bool) -> None:
         if wanted and number != self.beside:
@@ -156,7 +162,7 @@ class MapsPanel(ipywidgets.VBox):  # type: ignore[misc]
         for row, (entry, name, numbers, overlay) in enumerate(
             zip(self.entries, self.names, self.numbers, self.overlays, strict=True)
         ):
-            quiet(name, button_style="info" if row == self.selected else "")
+            quiet(name, button_style="primary" if row == self.selected else "")
             quiet(overlay, disabled=entry.result is None or row == self.selected)
             quiet(numbers, value=_row(entry.result))
 
