@@ -232,12 +232,12 @@ def test_the_page_is_answered_while_a_cell_runs(page: Page, tmp_path: Path, work
 
     before = page.traits[ids["fso"]]["y"]
     page.set(ids["cone"], value=25.0)
-    page.until(lambda: page.traits[ids["fso"]]["y"] is not before, "the curve of other cones", 20)
+    page.until(lambda: page.traits[ids["fso"]]["y"] is not before, "the curve of other cones", 60)
     page.set(ids["shell"], value=4)
-    page.until(lambda: "shell 4 " in page.traits[ids["read"]]["value"], "the cursor", 20)
+    page.until(lambda: "shell 4 " in page.traits[ids["read"]]["value"], "the cursor", 60)
     page.send(ids["again"], {"method": "custom", "content": {"event": "click"}})
-    page.until(lambda: stage() and "running" in states, "a run", 20)
-    page.until(lambda: 'data-status="done"' in stage(), "its end", 20)
+    page.until(lambda: stage() and "running" in states, "a run", 60)
+    page.until(lambda: 'data-status="done"' in stage(), "its end", 60)
     assert not [o for o in page.outputs if "evalue" in o]
     (tmp_path / "go").touch()
     page.finish(cell)

@@ -31,9 +31,9 @@ class ComparisonLine(ipywidgets.HTML):  # type: ignore[misc]
         self._names = names or (lambda: ("this map", "the other"))
         super().__init__(layout={"width": "100%"})
         self.add_class("cryoaniso-comparison")
-        session.state.observe(self._compare, names=["other", "result"])
+        session.state.observe(self._follow, names=["other", "result"])
 
-    def _compare(self, _change: Any) -> None:
+    def _follow(self, _change: Any) -> None:
         result, other = self.session.state.result, self.session.state.other
         if result is None or other is None or result.partial:
             quiet(self, value="")
