@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, as_completed, wait
 from contextlib import AbstractContextManager, ContextDecorator
 from contextvars import copy_context
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -210,34 +212,45 @@ class _OneBlasThread(AbstractContextManager[None], ContextDecorator):
         self._limit: Any = None
 
     def __enter__(self) -> None:
-        from threadpoolctl import threadpool_limits
-
         with self._lock:
             if self._inside == 0:
-                _control_blas()
-                self._limit = threadpool_limits(1, user_api="blas")
+                _let_any_thread_limit()
+                self._limit = _blas(_libraries_loaded()).limit(limits=1)
             self._inside += 1
 
     def __exit__(self, *_: object) -> None:
         with self._lock:
             self._inside -= 1
             if self._inside == 0:
-                _control_blas()
+                _let_any_thread_limit()
                 self._limit.restore_original_limits()
-                _control_blas()
+                _let_any_thread_limit()
 
     def __reduce__(self) -> str:
         return "ONE_BLAS_THREAD"  # each process has its own
 
 
-def _control_blas() -> None:
+LINEAR_ALGEBRA = ("numpy.linalg", "scipy.linalg", "scipy.linalg.cython_blas", "torch")  # bring libraries of their own
+
+
+def _libraries_loaded() -> tuple[bool, ...]:
+    return tuple(name in sys.modules for name in LINEAR_ALGEBRA)
+
+
+@lru_cache(maxsize=2)
+def _blas(_loaded: tuple[bool, ...]) -> Any:
+    """The linear algebra libraries of this process: to look for them takes seconds beside a thread that computes."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController().select(user_api="blas")
+
+
+def _let_any_thread_limit() -> None:
     """Let any thread limit OpenBLAS: from threadpoolctl 3.8 on, only the first that did so may.
 
     Maps begin and end on different threads, and threadpoolctl ignores the others silently.
     """
-    from threadpoolctl import ThreadpoolController
-
-    for library in ThreadpoolController().select(internal_api="openblas").lib_controllers:
+    for library in _blas(_libraries_loaded()).lib_controllers:
         if hasattr(library, "clear_controlling_thread"):
             library.clear_controlling_thread(force=True)
 
