@@ -81,6 +81,7 @@ def read_model(path: str | os.PathLike[str], *, assembly: bool | str = False) ->
     Examples
     --------
     >>> import tempfile
+    >>> from pathlib import Path
     >>> line = "ATOM      1  CA  ALA A   1      11.000  12.000  13.000  1.00 20.00           C"
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = Path(folder) / "one.pdb"
