@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import mmap
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from ..errors import MapError
 
-__all__ = ["FileVolume", "file_of", "forget", "is_mapped"]
+__all__ = ["FileVolume", "file_of", "forget", "held_bytes"]
 
 HEADER_BYTES = 2**16  # looked at, of headers longer than that
 FORGET_BYTES = 2**29  # smaller volumes may stay in memory: faulting their pages in again would cost more
@@ -111,25 +112,25 @@ def file_of(volume: NDArray[Any]) -> FileVolume | None:
         return None
 
 
-def is_mapped(volume: NDArray[Any]) -> bool:
-    """Whether a volume's voxels stay in a file until they are looked at.
+def held_bytes(volumes: Iterable[NDArray[Any] | None]) -> int:
+    """What volumes take in memory; those of mapped files stay there until they are looked at.
 
     Parameters
     ----------
-    volume : ndarray
-        Any array.
+    volumes : iterable of ndarray or None
+        Half maps and mask.
 
     Returns
     -------
-    bool
-        True for a view of a memory-mapped file.
+    int
+        Bytes.
 
     Examples
     --------
-    >>> is_mapped(np.zeros((2, 2, 2)))
-    False
+    >>> held_bytes([np.zeros((2, 2, 2)), None])
+    64
     """
-    return _mapped(volume) is not None
+    return sum(volume.nbytes for volume in volumes if volume is not None and _mapped(volume) is None)
 
 
 def _mapped(volume: NDArray[Any]) -> np.memmap[Any, Any] | None:

@@ -10,10 +10,10 @@ import numpy as np
 from ..geometry.shells import Box
 from .blocks import TILE_BYTES, transform_slab
 from .execution import Execution
-from .files import is_mapped
+from .files import held_bytes
 from .local import n_threads
-from .memory import BASE, passes_within
-from .slabs import spectra_bytes
+from .memory import BASE
+from .slabs import passes_over, spectra_bytes
 from .volumes import Volumes
 
 __all__ = ["Forecast", "forecast"]
@@ -80,12 +80,11 @@ def forecast(maps: Volumes, execution: Execution) -> Forecast:
     1
     """
     box: Box = tuple(maps.half1.shape)
-    held = sum(v.nbytes for v in (maps.half1, maps.half2, maps.mask) if v is not None and not is_mapped(v))
-    spectra = spectra_bytes(box)
-    passes = passes_within(spectra, held, execution)
+    volumes = maps.half1, maps.half2, maps.mask
+    passes = passes_over(volumes, np.float32, box, execution)
     rounds = 1 if maps.mask is None else 2
     seconds = _seconds_of_planes(maps, box) * rounds * (WHOLE + AGAIN * (passes - 1)) / n_threads(execution)
-    return Forecast(passes, BASE + held + spectra // passes, seconds)
+    return Forecast(passes, BASE + held_bytes(volumes) + spectra_bytes(box) // passes, seconds)
 
 
 def _seconds_of_planes(maps: Volumes, box: Box) -> float:

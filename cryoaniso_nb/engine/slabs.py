@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from ..geometry.shells import Box
 from .blocks import Block, Plan, add, transform_slab
 from .execution import Execution
-from .files import forget, is_mapped
+from .files import forget, held_bytes
 from .local import ONE_BLAS_THREAD, map_here, n_threads
 from .memory import passes_within
 
-__all__ = ["parts_of", "reduce_here", "spectra_bytes", "sum_rows"]
+__all__ = ["parts_of", "passes_over", "reduce_here", "spectra_bytes", "sum_rows"]
 
 Volumes: TypeAlias = Sequence[NDArray[Any] | None]  # half maps, and mask or None
 
@@ -78,9 +78,7 @@ def reduce_here(
     object
         The sum of all blocks.
     """
-    held = sum(volume.nbytes for volume in volumes if volume is not None and not is_mapped(volume))
-    height = block.box[1]
-    passes = parts_of(height, passes_within(spectra_bytes(block.box, dtype), held, execution))
+    height, passes = block.box[1], passes_over(volumes, dtype, block.box, execution)
     partial = []
     for number in range(passes):
 
@@ -89,6 +87,39 @@ def reduce_here(
 
         partial.append(sum_rows(volumes, dtype, block, slice(number, height, passes), execution, tell))
     return add(*partial)
+
+
+def passes_over(volumes: Volumes, dtype: Any, box: Box, execution: Execution) -> int:
+    """In how many passes over the volumes their spectra fit into memory.
+
+    Parameters
+    ----------
+    volumes : sequence of ndarray or None, length 3
+        Half maps and mask.
+    dtype : dtype
+        Real type to compute in.
+    box : tuple of int
+        Voxels along (z, y, x).
+    execution : Execution
+        On this machine.
+
+    Returns
+    -------
+    int
+        1 where all fit at once.
+
+    Raises
+    ------
+    SettingsError
+        When the memory limit is too small for the box.
+
+    Examples
+    --------
+    >>> half = np.zeros((32, 32, 32), dtype=np.float32)
+    >>> passes_over((half, half, None), np.float32, half.shape, ALONE)
+    1
+    """
+    return parts_of(box[1], passes_within(spectra_bytes(box, dtype), held_bytes(volumes), execution))
 
 
 def parts_of(height: int, least: int) -> int:
