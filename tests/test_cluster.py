@@ -7,6 +7,7 @@ import runpy
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -22,7 +23,7 @@ from cryoaniso_nb.engine import blocks, cluster, volumes
 from cryoaniso_nb.engine.cones import cone_sums
 from cryoaniso_nb.engine.tasks import iter_tasks, map_tasks
 from cryoaniso_nb.engine.volumes import accumulate
-from cryoaniso_nb.errors import SettingsError
+from cryoaniso_nb.errors import Cancelled, SettingsError
 from cryoaniso_nb.geometry.directions import axes_for
 
 distributed = pytest.importorskip("distributed")
@@ -158,6 +159,51 @@ def test_the_example_for_slurm_runs(pair: ca.HalfMaps, tmp_path: Path, monkeypat
     found = ca.load_result(tmp_path / "result.npz")
     here = ca.analyze(ca.open_half_maps(*files))
     np.testing.assert_allclose(found.dfsc.values, here.dfsc.values, atol=1e-5)
+
+
+def test_an_error_of_a_task_is_its_own(client: object, tmp_path: Path) -> None:
+    """Not taken for a lost worker, whose task would be tried again."""
+    execution = ca.Execution(client)  # type: ignore[arg-type]
+
+    def opened(path: Path) -> bytes:
+        with (tmp_path / "tries").open("a") as tries:
+            tries.write("x")
+        return path.read_bytes()
+
+    with pytest.raises(FileNotFoundError):
+        map_tasks(opened, [tmp_path / "none"], execution=execution)
+    with pytest.raises(FileNotFoundError):
+        list(iter_tasks(lambda path, _: opened(path), [tmp_path / "none"], execution=execution))
+    assert (tmp_path / "tries").read_text() == "xx"
+
+
+def test_a_task_that_kills_every_worker_is_one_sentence(client: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    execution = ca.Execution(client)  # type: ignore[arg-type]
+
+    def allow(failures: int, dask_scheduler: object = None) -> int:
+        before = dask_scheduler.allowed_failures  # type: ignore[attr-defined]
+        dask_scheduler.allowed_failures = failures  # type: ignore[attr-defined]
+        return int(before)
+
+    usual = client.run_on_scheduler(allow, 0)  # type: ignore[attr-defined]
+    monkeypatch.setattr(cluster, "TRIES", 1)
+    try:
+        for run in (
+            lambda: map_tasks(lambda _: os.kill(os.getpid(), signal.SIGKILL), [1], execution=execution),
+            lambda: list(iter_tasks(lambda *_: os.kill(os.getpid(), signal.SIGKILL), [1], execution=execution)),
+        ):
+            with pytest.raises(SettingsError, match="were lost several times while they computed"):
+                run()
+    finally:
+        client.run_on_scheduler(allow, usual)  # type: ignore[attr-defined]
+
+
+def test_waiting_for_workers_can_be_stopped() -> None:
+    cancel = threading.Event()
+    with scheduler() as address:
+        threading.Timer(0.5, cancel.set).start()
+        with pytest.raises(Cancelled):
+            map_tasks(abs, [1], execution=ca.Execution(address, cancel=cancel))
 
 
 # --- schedulers --------------------------------------------------------------------------

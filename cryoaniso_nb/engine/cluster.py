@@ -89,13 +89,15 @@ def _is_current(address: str) -> bool:
         return False
 
 
-def n_workers(client: Any) -> int:
+def n_workers(client: Any, execution: Execution) -> int:
     """Threads of all workers together.
 
     Parameters
     ----------
     client : distributed.Client
         Of a running cluster.
+    execution : Execution
+        What stops the waiting for workers.
 
     Returns
     -------
@@ -106,9 +108,12 @@ def n_workers(client: Any) -> int:
     ------
     SettingsError
         When no worker joins within 10 s.
+    Cancelled
+        When ``execution.cancel`` was set.
     """
     began = time.monotonic()
     while not (threads := _threads(client)):
+        execution.raise_if_cancelled()
         if time.monotonic() - began > NO_WORKER_SECONDS:
             raise SettingsError(
                 f"The Dask scheduler at {_address(client)} has no workers; start some there (dask worker "
@@ -152,7 +157,7 @@ def _compute(
         with _told_when_lost(client):
             while tracked:
                 execution.raise_if_cancelled()
-                ready = _wait(client, tracked)
+                ready = _wait(client, tracked, execution)
                 if not ready and any(future.status in ("lost", "cancelled") for future in (*tracked, *sent)):
                     raise _LostError("sent data")
                 tracked = [future for future in tracked if future not in ready]
@@ -164,14 +169,14 @@ def _compute(
         raise
 
 
-def _wait(client: Any, futures: Sequence[Any]) -> set[Any]:
+def _wait(client: Any, futures: Sequence[Any], execution: Execution) -> set[Any]:
     """Those that are ready within a moment; an error when scheduler or workers are gone."""
     try:
         with client.as_current():  # `wait` asks for one
             return set(wait(futures, timeout=POLL_SECONDS, return_when="FIRST_COMPLETED").done)
     except TimeoutError:
         if client.status == "running":
-            n_workers(client)
+            n_workers(client, execution)
         else:
             raise CommClosedError from None
         return set()
@@ -187,21 +192,32 @@ def _told_when_lost(client: Any) -> Iterator[None]:
             raise SettingsError(
                 f"The Dask scheduler at {_address(client)} was lost while it computed; start it again, or use threads."
             ) from error
+        if isinstance(error, OSError) and not isinstance(error, CommClosedError):
+            raise  # of a task itself
         raise _LostError(str(error)) from error
 
 
 def _again_when_lost(client: Any, call: Callable[[], list[Any]]) -> list[Any]:
     """Do it again when workers took data with them: what was sent, not made, is gone."""
-    for _ in range(TRIES):
+    for _ in range(TRIES - 1):
         try:
             return call()
         except _LostError as error:
             _log.warning("a worker was lost, what it held is computed again: %s", error)
-            lost = error
-    raise SettingsError(
-        f"Workers of the Dask scheduler at {_address(client)} were lost {TRIES} times while they computed; "
-        "give them more memory, or use threads."
-    ) from lost
+    with _told_when_given_up(client):
+        return call()
+
+
+@contextmanager
+def _told_when_given_up(client: Any) -> Iterator[None]:
+    """One sentence when workers are lost again and again."""
+    try:
+        yield
+    except _LostError as error:
+        raise SettingsError(
+            f"Workers of the Dask scheduler at {_address(client)} were lost several times while they computed; "
+            "give them more memory, or use threads."
+        ) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,20 +253,20 @@ def map_on_cluster(
         The values, in the order of `items`.
     """
     client = client_of(execution)
-    n_workers(client)
-    task = dask.delayed(_Alone(function), pure=False, traverse=False)
+    n_workers(client, execution)
 
-    def call() -> list[Any]:
-        names = _names(stage or getattr(function, "__name__", "task"))
-        return _compute(client, [task(item, dask_key_name=next(names)) for item in items], stage, execution)
+    def attempt() -> list[Any]:
+        call = _task(_Alone(function), stage or getattr(function, "__name__", "task"))
+        return _compute(client, [call(item) for item in items], stage, execution)
 
-    return _again_when_lost(client, call)
+    return _again_when_lost(client, attempt)
 
 
-def _names(words: str) -> Iterator[str]:
-    """Keys of tasks, which a dashboard groups by what stands before the token."""
-    name, token = "-".join(words.split()), uuid4().hex
-    return (f"{name}-{token}-{index}" for index in count())
+def _task(function: Callable[..., Any], words: str) -> Callable[..., Any]:
+    """Makes tasks of a function, with keys that a dashboard groups by these words."""
+    task = dask.delayed(function, pure=False, traverse=False)
+    names = (f"{'-'.join(words.split())}-{uuid4().hex}-{index}" for index in count())
+    return lambda *arguments: task(*arguments, dask_key_name=next(names))
 
 
 def iter_on_cluster(
@@ -282,12 +298,13 @@ def iter_on_cluster(
     try:
         while True:
             execution.raise_if_cancelled()
-            for index in islice(waiting, max(0, 2 * n_workers(client) - len(running))):
+            for index in islice(waiting, max(0, 2 * n_workers(client, execution) - len(running))):
                 running[client.submit(call, items[index], own, pure=False)] = index
             if not running:
                 return
-            with _told_when_lost(client):
-                ready = [(running.pop(future), future.result()) for future in _wait(client, list(running))]
+            with _told_when_given_up(client), _told_when_lost(client):
+                done = _wait(client, list(running), execution)
+                ready = [(running.pop(future), future.result()) for future in done]
             yield from ready
     finally:
         if client.status == "running":
@@ -317,12 +334,10 @@ def broadcast_map(function: Any, items: Sequence[Any], owner: Any, stage: str, e
         The values, in the order of `items`.
     """
     client = client_of(execution)
-    call = dask.delayed(_call, pure=False, traverse=False)
 
     def attempt() -> list[Any]:
-        names, shared = _names(stage), _sent_once(client, function, owner)
-        tasks = [call(shared, item, dask_key_name=next(names)) for item in items]
-        return _compute(client, tasks, stage, execution, sent=[shared])
+        call, shared = _task(_call, stage), _sent_once(client, function, owner)
+        return _compute(client, [call(shared, item) for item in items], stage, execution, sent=[shared])
 
     return _again_when_lost(client, attempt)
 
@@ -357,8 +372,8 @@ def reduce_on_cluster(
         Half maps and mask.
     dtype : dtype
         Real type to compute in.
-    block : callable
-        Of pieces and first row, gives a partial sum; must pickle.
+    block : Block
+        Of pieces and their rows, gives a partial sum.
     stage : str
         What is being done, for `progress`.
     execution : Execution
@@ -370,10 +385,10 @@ def reduce_on_cluster(
         The sum of all blocks.
     """
     client = client_of(execution)
-    workers = n_workers(client)
-    files = _seen_by_all(client, volumes)
 
     def attempt() -> list[Any]:
+        workers = n_workers(client, execution)
+        files = _seen_by_all(client, volumes)
         sent: list[Any] = []
         if files is not None:
             tasks = _file_tasks(client, files, workers, dtype, block)
@@ -387,16 +402,11 @@ def reduce_on_cluster(
     return _again_when_lost(client, attempt)[0]
 
 
-def _task(function: Callable[..., Any], words: str) -> Callable[..., Any]:
-    """Makes tasks of a function, with names of their own."""
-    task, names = dask.delayed(function, pure=False, traverse=False), _names(words)
-    return lambda *arguments: task(*arguments, dask_key_name=next(names))
-
-
 def _file_tasks(client: Any, files: Sequence[FileVolume | None], workers: int, dtype: Any, block: Block) -> list[Any]:
     """Each worker reads the volumes whole and takes its share of rows: nothing passes between workers."""
     height = block.box[1]
-    room = TASK_SHARE * float(client.run_on_scheduler(_memory_of_a_thread))
+    with _told_when_lost(client):
+        room = TASK_SHARE * float(client.run_on_scheduler(_memory_of_a_thread))
     least = min(height, max(1, math.ceil(spectra_bytes(block.box, dtype) / room)))
     fitting = [parts for parts in range(least, height + 1) if height % parts == 0]
     # rounds of tasks, each of which reads everything
@@ -449,7 +459,8 @@ def _seen_by_all(client: Any, volumes: Sequence[NDArray[Any] | None]) -> list[Fi
     files = [None if volume is None else file_of(volume) for volume in volumes]
     if any(volume is not None and file is None for volume, file in zip(volumes, files, strict=True)):
         return None
-    answers = client.run(_sees, files, on_error="return")
+    with _told_when_lost(client):
+        answers = client.run(_sees, files, on_error="return")
     seen = bool(answers) and all(answer is True for answer in answers.values())
     _log.info("workers %s", "read the files themselves" if seen else "don't see the files: slabs are sent")
     return files if seen else None

@@ -81,7 +81,7 @@ def cone_sums(
     if clustered:
         from .cluster import broadcast_map, client_of, n_workers
 
-        workers = n_workers(client_of(execution))
+        workers = n_workers(client_of(execution), execution)
     else:
         workers = n_threads(execution)
     rounds = math.ceil(len(axes) / (AXES_OF_A_TASK * workers))  # as many tasks for each worker
