@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..engine.execution import LOCAL, Execution
+from ..engine.local import ONE_BLAS_THREAD
 from ..errors import ResultError, SettingsError
 
 if TYPE_CHECKING:  # loaded when asked for: a plain analysis starts faster without
@@ -38,6 +39,7 @@ class WithMeasures:
         def against_model(self) -> bool:
             """Whether a map was compared with an atomic model."""
 
+    @ONE_BLAS_THREAD
     def comparison(self, other: Any) -> MapComparison:
         """Whether another map resolves more finely, direction by direction, and beyond noise.
 
@@ -92,7 +94,7 @@ class WithMeasures:
             fields.append(
                 found_field(result.dfsc, s.threshold, n_axes, symmetry=s.symmetry, volume_ratio=ratio, seed=seed)
             )
-        return compare_fields(fields[0], fields[1], n_axes)
+        return compare_fields(*fields)
 
     def comparison_text(self, other: Any, first: str = "the first map", second: str = "the second map") -> str:
         """The same in a sentence.

@@ -20,11 +20,14 @@ from ..geometry.directions import axes_for, fibonacci_axes
 from ..geometry.harmonics import even_harmonics, invariant_harmonics
 from ..geometry.symmetry import point_group
 from ..measures.crossing import crossings
+from ..results.types import DirectionalFSC
 
-__all__ = ["Curves", "Geometry", "ResolutionField", "fit_field", "geometry"]
+__all__ = ["COMMON_SD", "FINEST", "Curves", "Geometry", "ResolutionField", "fit_field", "geometry"]
 
 Floats = NDArray[np.float64]
 
+FINEST = 321  # axes of the fit: finer levels hold little that these don't
+COMMON_SD = 0.01  # of ln k: of the level of all directions together
 POWER = -0.5  # x = ((k/k0)^POWER - 1)/POWER: sharp troughs of k count for less than in ln k
 SMOOTHNESS = 1.7  # prior power of degree l: (l (l + 1))^-SMOOTHNESS a harmonic
 AMPLITUDES = np.array([0.002, 0.007, 0.015, 0.03, 0.06, 0.1, 0.16, 0.25, 0.4, 0.6, 0.9])  # of the field, sd of x
@@ -45,6 +48,13 @@ class Curves:
     values: Floats
     n_eff: Floats
     threshold: float
+
+    @classmethod
+    def of(cls, dfsc: DirectionalFSC, threshold: float, n_axes: int) -> Curves:
+        """Those of the first axes."""
+        known = np.isfinite(dfsc.values[:n_axes]) & (dfsc.n_eff[:n_axes] > 0)
+        values, n_eff = (np.where(known, part[:n_axes], 0.0) for part in (dfsc.values, dfsc.n_eff))
+        return cls(values, n_eff, float(threshold))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

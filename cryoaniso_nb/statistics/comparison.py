@@ -9,15 +9,13 @@ from numpy.typing import NDArray
 
 from ..geometry.directions import angles, areas, axes_for
 from ..results.types import DirectionalFSC, Result
-from ._resolution_field import Curves, fit_field, geometry
+from ._resolution_field import COMMON_SD, FINEST, Curves, fit_field, geometry
 
-__all__ = ["FoundField", "MapComparison", "compare_fields", "found_field"]
+__all__ = ["FINEST", "FoundField", "MapComparison", "compare_fields", "found_field"]
 
 Floats = NDArray[np.float64]
 
-FINEST = 321  # axes of the fit: finer levels hold little that these don't
 DRAWS = 1000
-COMMON_SD = 0.01  # of ln f: of the level of all directions of one map together
 LEAST_SHARE = 0.03  # of the sphere, that of a cone: smaller spots are chance more often than not
 CHANCE = 0.05  # that some direction of two maps alike is called different
 
@@ -105,25 +103,20 @@ def found_field(
     >>> found_field(dfsc, 0.143, 81, symmetry="C1", volume_ratio=1.0, seed=0).mean.shape
     (81,)
     """
-    known = np.isfinite(dfsc.values[:n_axes]) & (dfsc.n_eff[:n_axes] > 0)
-    curves = Curves(
-        np.where(known, dfsc.values[:n_axes], 0.0), np.where(known, dfsc.n_eff[:n_axes], 0.0), float(threshold)
-    )
+    curves = Curves.of(dfsc, threshold, n_axes)
     field = fit_field(curves, areas(n_axes), geometry(n_axes, dfsc.cone_half_angle, symmetry), volume_ratio)
     shell, nyquist = np.log(dfsc.frequency[0]), np.log(dfsc.frequency[-1])
     mean, draws = field.log_shell + shell, field.draws(DRAWS, seed) + shell
     return FoundField(np.minimum(mean, nyquist), np.minimum(draws, nyquist), bool((mean >= nyquist).any()))
 
 
-def compare_fields(first: FoundField, second: FoundField, n_axes: int) -> MapComparison:
+def compare_fields(first: FoundField, second: FoundField) -> MapComparison:
     """Hold two maps against each other.
 
     Parameters
     ----------
     first, second : FoundField
         Of the same axes.
-    n_axes : int
-        How many.
 
     Returns
     -------
@@ -135,10 +128,10 @@ def compare_fields(first: FoundField, second: FoundField, n_axes: int) -> MapCom
     >>> import cryoaniso_nb as ca
     >>> dfsc = ca.analyze(ca.simulate_half_maps(box=48, seed=0), n_axes=81).dfsc
     >>> fields = [found_field(dfsc, 0.143, 81, symmetry="C1", volume_ratio=1.0, seed=seed) for seed in (0, 1)]
-    >>> compare_fields(*fields, 81).ratio
+    >>> compare_fields(*fields).ratio
     1.0
     """
-    share = areas(n_axes)
+    share = areas(first.mean.size)
     gain, drawn = second.mean - first.mean, second.draws - first.draws
     scatter = drawn - drawn.mean(axis=0)
     total, total_sd = float(share @ gain), float(np.hypot((scatter @ share).std(), np.sqrt(2) * COMMON_SD))

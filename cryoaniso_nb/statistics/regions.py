@@ -12,18 +12,16 @@ from numpy.typing import NDArray
 from ..geometry.directions import angles, areas, axes_for, unit_vectors
 from ..measures.crossing import crossings
 from ..results.types import DirectionalFSC, ResolutionFlag, Result
-from ._resolution_field import Curves, ResolutionField, fit_field, geometry
+from ._resolution_field import COMMON_SD, FINEST, Curves, ResolutionField, fit_field, geometry
 
 __all__ = ["DirectionRegion", "DirectionRegions", "direction_regions"]
 
 Floats = NDArray[np.float64]
 Kind = Literal["axis", "girdle", "several"]
 
-FINEST = 321  # axes of the fit: finer levels hold little that these don't
 DRAWS = 400
 ALIKE = 1.64  # posterior standard deviations within which a direction isn't told from the extreme one
 SMOOTH_ERROR = 0.1  # of the field's range: what a smooth field may be wrong by in a sharp trough
-COMMON_SD = 0.01  # of ln k: of the level of all directions together
 CAP = 13.0  # degrees: a cap whose own values contradict the field is taken from them alone ...
 CONTRADICTION = 4.0  # ... at so many standard deviations
 ZONAL = 0.8  # share of the field's variance that one axis explains when the field is zonal
@@ -162,10 +160,7 @@ def direction_regions(
     """
     n_axes = min(len(dfsc.axes), FINEST)
     share = areas(n_axes)
-    known = np.isfinite(dfsc.values[:n_axes]) & (dfsc.n_eff[:n_axes] > 0)
-    curves = Curves(
-        np.where(known, dfsc.values[:n_axes], 0.0), np.where(known, dfsc.n_eff[:n_axes], 0.0), float(threshold)
-    )
+    curves = Curves.of(dfsc, threshold, n_axes)
     level, flag = _mean_crossing(curves, share)
     if flag in (ResolutionFlag.NO_SIGNAL, ResolutionFlag.UNMEASURED) or level < LEAST_SHELLS:
         return _nothing(symmetry)
