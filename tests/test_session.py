@@ -357,3 +357,27 @@ def test_cones_wished_for_in_one_run_are_not_cut_in_the_next() -> None:
         session.close()
 
     in_loop(body)
+
+
+def test_cones_cut_for_a_map_do_not_replace_another_that_came_meanwhile() -> None:
+    async def body() -> None:
+        cutting, release = threading.Event(), threading.Event()
+
+        class Slow(Fake):
+            def with_cones(self, **settings: Any) -> Fake:
+                cutting.set()
+                release.wait(20)
+                return super().with_cones(**settings)
+
+        session = LiveSession(result=Slow("first"))
+        session.recut(cone_half_angle=30.0)
+        await until(cutting.is_set)
+        session.show(Fake("second"))
+        release.set()
+        await until(lambda: session.state.result.name == "second")
+        assert session.result(10).name == "second"
+        await until(lambda: session._cut is not None and session._cut.done())
+        assert session.latest.name == "second"
+        session.close()
+
+    in_loop(body)

@@ -22,13 +22,12 @@ class ComparisonLine(ipywidgets.HTML):  # type: ignore[misc]
     ----------
     session : LiveSession
         Shows them.
-    names : callable, optional
+    names : callable
         Returns what they are called, the selected one first.
     """
 
-    def __init__(self, session: LiveSession, names: Callable[[], tuple[str, str]] | None = None) -> None:
-        self.session = session
-        self._names = names or (lambda: ("this map", "the other"))
+    def __init__(self, session: LiveSession, names: Callable[[], tuple[str, str]]) -> None:
+        self.session, self._names = session, names
         super().__init__(layout={"width": "100%"})
         self.add_class("cryoaniso-comparison")
         session.state.observe(self._follow, names=["other", "result"])
@@ -49,7 +48,7 @@ class ComparisonLine(ipywidgets.HTML):  # type: ignore[misc]
             except CryoAnisoError as error:
                 return str(error)
 
-        self.session.compute(f"comparison {id(self)}", text, self._say)
+        self.session.compute("comparison", text, self._say)
 
     def _say(self, text: str | None) -> None:
         if text is not None and self.session.state.other is not None:

@@ -570,7 +570,10 @@ class LiveSession:
         self._cut.add_done_callback(lambda future: self.post(self._cut_done, future))
 
     def _cut_cones(self, base: Any, settings: dict[str, Any]) -> None:
-        self._offer(self.kept.restored(base.with_cones(**settings)))
+        found = self.kept.restored(base.with_cones(**settings))
+        with self._lock:
+            if self._latest is base:  # else other maps came meanwhile
+                self._offer(found)
 
     def _cut_done(self, future: Future[Any]) -> None:
         if future.cancelled():

@@ -342,10 +342,12 @@ class ComparePanel(ipywidgets.HBox):  # type: ignore[misc]
     ----------
     session : LiveSession
         Gets the second result.
+    verdict : ComparisonLine
+        Says which of the two is better.
     """
 
-    def __init__(self, session: LiveSession) -> None:
-        self.session = session
+    def __init__(self, session: LiveSession, verdict: ComparisonLine) -> None:
+        self.session, self.verdict = session, verdict
         self.path = ipywidgets.Text(
             description="Compare with",
             placeholder="result.npz of another run",
@@ -361,7 +363,6 @@ class ComparePanel(ipywidgets.HBox):  # type: ignore[misc]
         self.message = ipywidgets.HTML()
         self.load.on_click(lambda _button: self.session.post(self._load))
         self.clear.on_click(lambda _button: self.session.select(other=None))
-        self.verdict = ComparisonLine(session)
         children: Sequence[ipywidgets.Widget] = [self.path, self.load, self.clear, self.message, self.verdict]
         super().__init__(children, layout={"flex_flow": "row wrap", "align_items": "center"})
 

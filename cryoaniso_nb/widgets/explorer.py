@@ -17,6 +17,7 @@ from ..analysis.run import load_result
 from ..errors import CryoAnisoError, MapError, ResultError, SettingsError
 from ..geometry.directions import LEVELS
 from ..inputs.discovery import find_pairs
+from ._comparison import ComparisonLine
 from ._history import HistoryButtons
 from ._loop import answer_on_subshells
 from ._session import LiveSession
@@ -101,7 +102,8 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         self.poses = _hidden(PosesView, session)
         self.summary = _hidden(SummaryView, session)
         self.export = ExportPanel(session, lambda: self.source)
-        self.compare_panel = ComparePanel(session)
+        comparison = ComparisonLine(session, self._shown_names)  # one, though two panels show it
+        self.compare_panel = ComparePanel(session, comparison)
         for view in (self.curves, self.fan):
             view.layout.flex = "1.35 1 380px"
         for view in (self.sphere, self.other_sphere, self.distribution):
@@ -120,7 +122,7 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         self.tabs.observe(lambda _change: session.post(self._show_tab), names="selected_index")
         self.body = ipywidgets.VBox([self.cones, self.top, self.tabs], layout={"width": "100%"})
         #: Of several maps.
-        self.maps = MapsPanel(session, entries, self._show_entry) if entries else None
+        self.maps = MapsPanel(session, entries, self._show_entry, comparison) if entries else None
         head = [self.run_bar, self.files] if self.maps is None else [self.run_bar, self.files, self.maps]
         super().__init__([*head, self.body], layout={"width": "100%", "max_width": "1400px"})
         self.add_class("cryoaniso-explorer")
@@ -258,6 +260,9 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         state = self.session.state
         for kind, holds in (("cryoaniso-stale", state.stale), ("cryoaniso-unusable", state.status == "failed")):
             (self.body.add_class if holds else self.body.remove_class)(kind)
+
+    def _shown_names(self) -> tuple[str, str]:
+        return ("this map", "the other") if self.maps is None else self.maps.shown_names
 
     def _show_entry(self, entry: MapEntry) -> None:
         self.source, self.cones.settings = entry.source, entry.source.settings

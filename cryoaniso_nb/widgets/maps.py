@@ -48,11 +48,20 @@ class MapsPanel(ipywidgets.VBox):  # type: ignore[misc]
         The maps; the first is selected.
     chosen : callable
         Gets the entry that is selected now.
+    comparison : ComparisonLine
+        Says which of the two shown is better.
     """
 
-    def __init__(self, session: LiveSession, entries: Sequence[MapEntry], chosen: Callable[[MapEntry], None]) -> None:
-        self.session, self.entries, self._chosen = session, list(entries), chosen
+    def __init__(
+        self,
+        session: LiveSession,
+        entries: Sequence[MapEntry],
+        chosen: Callable[[MapEntry], None],
+        comparison: ComparisonLine,
+    ) -> None:
+        self.session, self.entries, self._chosen, self.comparison = session, list(entries), chosen, comparison
         self.selected, self.beside = 0, -1
+        self._of_others: Any = None  # what was shown when the selected map was chosen
         self.names = [
             ipywidgets.Button(
                 description=entry.name, tooltip=f"Show {entry.name}", layout={"width": "180px", "flex": "0 0 auto"}
@@ -73,11 +82,12 @@ class MapsPanel(ipywidgets.VBox):  # type: ignore[misc]
             overlay.observe(lambda change, number=number: session.post(self._toggled, number, change["new"]), "value")
             rows.append(ipywidgets.HBox(parts, layout={"align_items": "center", "flex_flow": "row wrap"}))
         style = ipywidgets.HTML(f"<style>{curves_style('.cryoaniso-maps')}</style>")
-        self.comparison = ComparisonLine(session, self._shown_names)
         super().__init__([style, *rows, self.comparison], layout={"width": "100%"})
         self.add_class("cryoaniso-maps")
         session.state.observe(self._follow, names=["result", "status"])
-        self._show()
+        self._show_buttons()
+        for row in range(len(self.entries)):
+            self._show_numbers(row)
 
     # --- on the loop ----------------------------------------------------------------------
 
@@ -95,7 +105,7 @@ class MapsPanel(ipywidgets.VBox):  # type: ignore[misc]
         cones = {} if shown is None else {name: getattr(shown.settings, name) for name in CONES}
         if number == self.beside:
             self._put_beside(-1)
-        self.selected, entry = number, self.entries[number]
+        self.selected, entry, self._of_others = number, self.entries[number], shown
         entry.source.settings.update(cones)
         self._chosen(entry)
         if entry.result is None:
@@ -104,9 +114,11 @@ class MapsPanel(ipywidgets.VBox):  # type: ignore[misc]
             self.session.show(entry.result)
             if any(getattr(entry.result.settings, name) != value for name, value in cones.items()):
                 self.session.recut(**cones)
-        self._show()
+        self._show_buttons()
 
-    def _shown_names(self) -> tuple[str, str]:
+    @property
+    def shown_names(self) -> tuple[str, str]:
+        """What the selected map is called, and the one beside it."""
         beside = self.entries[self.beside].name if self.beside >= 0 else "the other"
         return self.entries[self.selected].name, beside
 
@@ -148,23 +160,24 @@ class MapsPanel(ipywidgets.VBox):  # type: ignore[misc]
         if found is not None and self.beside >= 0:
             self.session.select(other=found)
 
-    def _follow(self, change: Any) -> None:
-        state = self.session.state
-        if state.status == "done" and state.result is not None and not state.stale and not state.result.partial:
-            entry = self.entries[self.selected]
-            if entry.result is not state.result:
-                entry.result = state.result
-                self._show()
-                if self.beside >= 0:
-                    self._cut_beside()
+    def _follow(self, _change: Any) -> None:
+        state, entry = self.session.state, self.entries[self.selected]
+        whole = state.status == "done" and state.result is not None and not state.stale and not state.result.partial
+        if not whole or state.result is self._of_others or state.result is entry.result:
+            return
+        entry.result = state.result
+        self._show_numbers(self.selected)
+        self._show_buttons()
+        if self.beside >= 0:
+            self._cut_beside()
 
-    def _show(self) -> None:
-        for row, (entry, name, numbers, overlay) in enumerate(
-            zip(self.entries, self.names, self.numbers, self.overlays, strict=True)
-        ):
+    def _show_buttons(self) -> None:
+        for row, (entry, name, overlay) in enumerate(zip(self.entries, self.names, self.overlays, strict=True)):
             quiet(name, button_style="primary" if row == self.selected else "")
             quiet(overlay, disabled=entry.result is None or row == self.selected)
-            quiet(numbers, value=_row(entry.result))
+
+    def _show_numbers(self, row: int) -> None:
+        quiet(self.numbers[row], value=_row(self.entries[row].result))
 
 
 def entries_of(
