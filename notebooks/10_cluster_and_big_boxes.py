@@ -50,8 +50,9 @@ assert available_memory() is None or available_memory() > 0
 assert 5 < need[3] / need[1] < 7
 
 # %% [markdown]
-# From 256 to 512, twice the side, it takes about six times the memory. What doesn't fit: crop the box to the particle plus its mask's edge;
-# noise outside tells nothing of the particle. Or bin, if the FSC ends long before Nyquist.
+# From 256 to 512, twice the side, it takes about six times the memory. What doesn't fit at once is read in several passes,
+# where the half maps are uncompressed files (`--memory-limit 6GiB`, `ca.Execution(memory_limit=6 * 2**30)`). Less to do is better:
+# crop the box to the particle plus its mask's edge, noise outside tells nothing of it; or bin, if the FSC ends long before Nyquist.
 
 # %%
 figure, panel = plt.subplots(figsize=(5, 3))
