@@ -134,6 +134,7 @@ def page(tmp_path: Path) -> Iterator[Page]:
     finally:
         client.stop_channels()
         manager.shutdown_kernel(now=True)
+        client.context.destroy(linger=0)  # old versions of jupyter_client leave it to the garbage collection
 
 
 def test_ipykernel_is_of_the_wanted_version(page: Page) -> None:
