@@ -8,6 +8,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,8 +20,11 @@ from processes import AWAKE
 
 import cryoaniso_nb as ca
 from cryoaniso_nb.cli import main
+from cryoaniso_nb.errors import OutputError
 from cryoaniso_nb.outputs.folder import write_analysis
+from cryoaniso_nb.results import system
 from cryoaniso_nb.results.ownership import MARK, listed_files, not_ours
+from cryoaniso_nb.results.targets import StrPath, Target, folder_target
 from cryoaniso_nb.results.writing import written_file, written_folder
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -145,7 +149,49 @@ def test_of_runs_on_one_output_one_wins_and_the_others_say_where_theirs_is(
     assert names(tmp_path) == sorted(f"out{turn}{end}" for turn in range(10) for end in ("", "-2", "-3"))
 
 
-def make(out: Path, text: str, overwrite: bool = False) -> None:
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="no exchange of names here")
+def test_a_third_run_waits_while_a_second_puts_back_what_the_first_wrote(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the second takes the third's output for the first's, and each lands under another's name."""
+    out = tmp_path / "out"
+    make(out, "old")
+    second, third = (folder_target(out, overwrite=True) for _ in range(2))
+    make(out, "first", overwrite=True)
+    errors: dict[str, str] = {}
+
+    def run(target: Target, name: str) -> None:
+        try:
+            make(target, name)
+        except OutputError as error:
+            errors[name] = str(error)
+
+    other = threading.Thread(target=run, args=(third, "third"))
+    between, over = threading.Event(), threading.Event()
+    exchange = system.exchange
+
+    def slowly(part: Path, place: Path) -> bool:
+        done = exchange(part, place)
+        if threading.current_thread() is other:
+            between.set()
+            over.wait(30)
+        elif not other.ident:
+            other.start()
+            between.wait(0.5)  # the third comes in between, if it can
+        return done
+
+    monkeypatch.setattr(system, "exchange", slowly)
+    run(second, "second")
+    over.set()
+    other.join()
+    assert whole(out) == "first"
+    for name in ("second", "third"):
+        kept = errors[name].removesuffix(".").rsplit(" ", 1)[1]
+        assert whole(Path(kept)) == name
+    assert names(tmp_path) == ["out", "out-2", "out-3"]
+
+
+def make(out: StrPath | Target, text: str, overwrite: bool = False) -> None:
     with written_folder(out, overwrite=overwrite) as folder:
         for name in ("a", "b"):
             (folder / name).write_text(text)

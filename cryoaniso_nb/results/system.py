@@ -31,6 +31,7 @@ __all__ = [
     "reason",
     "rename_new",
     "stop_signals",
+    "taking_turns",
     "undisturbed",
 ]
 
@@ -216,6 +217,34 @@ def lock(descriptor: int) -> bool:
     except OSError:
         return False
     return True
+
+
+@contextlib.contextmanager
+def taking_turns(folder: StrPath) -> Iterator[None]:
+    """Let the block run in one thread of one process at a time, for each folder.
+
+    Where the system or its file system knows no such locks, nothing is waited for.
+
+    Parameters
+    ----------
+    folder : path
+        Folder whose names the block changes.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder, taking_turns(folder):
+    ...     pass
+    """
+    if sys.platform == "win32":
+        yield
+        return
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(OSError):
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            stack.callback(os.close, descriptor)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
 
 
 def is_mine(found: os.stat_result) -> bool:

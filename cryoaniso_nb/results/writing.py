@@ -211,7 +211,8 @@ class _ChangedError(Exception):
 def _take_place(made: Staging, target: Target) -> None:
     """Give what was made its name, or keep it beside what has the name now."""
     part, place, run = made.part, target.place, current_run()
-    with system.undisturbed():
+    # A run that puts back what it must not replace would be confused by a third one in between.
+    with system.taking_turns(place.parent), system.undisturbed():
         try:
             if target.before is None:
                 system.rename_new(part, place)
