@@ -115,8 +115,8 @@ while (name := sys.stdin.readline().strip()):
 """
 
 
-# Without an exchange of names the last instant of an overwriting can't be watched.
-@pytest.mark.parametrize(("way", "overwrite"), [("linux", "new"), ("linux", "overwrite"), ("portable", "new")])
+@both_ways
+@pytest.mark.parametrize("overwrite", ["new", "overwrite"])
 @pytest.mark.parametrize("kind", ["folder", "file"])
 def test_of_runs_on_one_output_one_wins_and_the_others_say_where_theirs_is(
     tmp_path: Path, way: str, overwrite: str, kind: str

@@ -183,13 +183,15 @@ def _libc_renameat2() -> Callable[..., int] | None:
     return call
 
 
-def lock(descriptor: int) -> bool:
+def lock(descriptor: int, *, wait: bool = False) -> bool:
     """Take the lock of an open file; the system gives it back when this process ends, however it ends.
 
     Parameters
     ----------
     descriptor : int
-        Open for writing.
+        Of a file that is open for writing, or of a folder.
+    wait : bool
+        Whether to wait for whoever holds it.
 
     Returns
     -------
@@ -199,7 +201,7 @@ def lock(descriptor: int) -> bool:
     Raises
     ------
     BlockingIOError
-        When another process holds it.
+        When another process holds it and `wait` is False.
 
     Examples
     --------
@@ -211,7 +213,7 @@ def lock(descriptor: int) -> bool:
     if sys.platform == "win32":
         return False
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
     except BlockingIOError:
         raise
     except OSError:
@@ -236,14 +238,11 @@ def taking_turns(folder: StrPath) -> Iterator[None]:
     >>> with tempfile.TemporaryDirectory() as folder, taking_turns(folder):
     ...     pass
     """
-    if sys.platform == "win32":
-        yield
-        return
     with contextlib.ExitStack() as stack:
-        with contextlib.suppress(OSError):
-            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        with contextlib.suppress(OSError):  # Windows opens no folders
+            descriptor = os.open(folder, os.O_RDONLY)
             stack.callback(os.close, descriptor)
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            lock(descriptor, wait=True)
         yield
 
 
