@@ -26,6 +26,12 @@ MAKE = (
     "import cryoaniso_nb as ca\nmaps = ca.simulate_half_maps(box=48, voxel_size=2.0, seed=1)\ne = ca.explore(maps)\ne"
 )
 
+STACKS = (
+    "import sys, threading, traceback\n"
+    "for t in threading.enumerate():\n"
+    "    print(t.name, *traceback.format_stack(sys._current_frames()[t.ident]), sep='\\n')"
+)
+
 
 class Page:
     """What a front end does: runs cells, keeps the traits it is sent, sends clicks."""
@@ -58,7 +64,8 @@ class Page:
         """Read messages until a condition holds."""
         end = time.monotonic() + seconds
         while not (found := condition()):
-            assert time.monotonic() < end, f"waited {seconds:g} s for {what}; outputs {self.outputs[-3:]}"
+            if time.monotonic() >= end:
+                pytest.fail(f"waited {seconds:g} s for {what}; outputs {self.outputs[-3:]}\n{self.run(STACKS)}")
             self.read()
         return found
 
